@@ -1,0 +1,429 @@
+"""Primitives write down what they did; `grad` reads the derivative off that tape, last line first.
+
+Read it in this order: `Primitive` (a function and its rules), `Node` (one line of the tape), `tape` (the lines in the
+order they ran), `pull_back` (the walk that is reverse-mode differentiation), `grad` (the door to it).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
+from functools import partial
+from operator import attrgetter
+from typing import Any, ClassVar, NamedTuple, overload
+
+import numpy as np
+
+from tinygrad_np import errors, program
+from tinygrad_np.values import Array, Value, clock, kept, shape_of, shares, start, sum_to
+
+Rule = Callable[..., Any]
+
+_recording: ContextVar[bool] = ContextVar("recording", default=True)
+
+registry: dict[str, Primitive] = {}
+"""Every primitive by ``module.name``; what is defined again (a notebook cell run twice) replaces the former."""
+
+
+@contextmanager
+def recording(mode: bool) -> Iterator[None]:
+    token = _recording.set(mode)
+    try:
+        yield
+    finally:
+        _recording.reset(token)
+
+
+def no_grad() -> AbstractContextManager[None]:
+    """Compute without recording: inside, results are constants. Use it in a ``with`` statement or as a decorator.
+
+    The mode belongs to the thread or asyncio task that set it, and is restored when the block ends, however it ends.
+
+    Examples
+    --------
+    >>> import tinygrad_np as tg
+    >>> w = tg.tensor([1.0, 2.0], requires_grad=True)
+    >>> with tg.no_grad():
+    ...     y = w * 3
+    >>> y.requires_grad
+    False
+    """
+    return recording(False)
+
+
+class Node:
+    """One line of the tape: which primitive ran, on what, and the values that its rules asked to keep.
+
+    A node points at its parents and never at its own result, so that memory goes by reference counts alone.
+    """
+
+    __slots__ = ("birth", "dtype", "parents", "plan", "primitive", "saved", "shape")
+
+    def __init__(self, primitive: Any, plan: Any, parents: tuple[Node | None, ...], saved: Any, out: Array) -> None:
+        self.primitive: Primitive | None = primitive  # None for a leaf, as is the plan
+        self.plan: Plan | None = plan
+        self.parents = parents
+        self.saved: tuple[Any, ...] | None = saved  # None once backward() has freed it
+        self.shape, self.dtype, self.birth = out.shape, out.dtype, next(clock)
+
+    def __str__(self) -> str:
+        return str(self.primitive)
+
+
+class Plan(NamedTuple):
+    """For one set of live arguments: the rules to run, and what these want kept of a call (see `Primitive._places`).
+
+    A rule stands with the position of its argument (-1 for the rule called g) and where in `Node.saved` its values are.
+    """
+
+    calls: tuple[tuple[int, Rule, tuple[int, ...]], ...]
+    keep: tuple[int, ...]
+
+
+class Primitive:
+    """A function of arrays, with one rule per argument that pulls a gradient back through it.
+
+    Given arrays it computes and returns arrays; given a `Tensor` among them it records and returns a Tensor. See
+    `primitive` for how to write one.
+    """
+
+    result: ClassVar[type[Value]] = Value  # tensors.py puts Tensor here
+
+    def __init__(
+        self, forward: Any, broadcasts: bool = False, sequence: bool = False, byproducts: tuple[str, ...] = ()
+    ) -> None:
+        code, defaults = forward.__code__, forward.__defaults__ or ()
+        names = code.co_varnames[: code.co_argcount]
+        self.arguments, self.static = names[: code.co_posonlyargcount], names[code.co_posonlyargcount :]
+        variadic = code.co_flags & 0x0C or code.co_kwonlyargcount  # *args, **kwargs
+        if variadic or not self.arguments or (sequence and len(self.arguments) > 1):
+            raise errors.forward_signature(forward.__name__, names)
+        self.forward = self.__wrapped__ = forward
+        self.__name__, self.__qualname__ = forward.__name__, forward.__qualname__
+        self.__module__, self.__doc__ = forward.__module__, forward.__doc__
+        self.broadcasts, self.sequence, self.byproducts = broadcasts, sequence, byproducts
+        self.rules: dict[str, Rule | None] = {}
+        self._defaults = dict(zip(names[len(names) - len(defaults) :], defaults, strict=True))
+        self._usual = tuple(self._defaults[n] for n in self.static if n in self._defaults)
+        self._plans: dict[int, Plan] = {}
+        registry[f"{self.__module__}.{self.__qualname__}"] = self
+
+    def __repr__(self) -> str:
+        return f"<primitive {self.__name__}({', '.join((*self.arguments, '/', *self.static))})>"
+
+    def __str__(self) -> str:
+        return str(self.__name__)
+
+    def def_vjp(self, /, **rules: Rule | None) -> None:
+        """Give the rule of every array argument by its name: a function of ``g`` and of what it needs, or None.
+
+        A rule's own parameter list says what the tape keeps: ``g`` (the incoming gradient, first), ``out``, arguments,
+        ``<argument>_shape``, static parameters, by-products. None makes the argument a constant. A rule called ``g``
+        runs once, before the others, and what it returns is their ``g``.
+
+        Raises
+        ------
+        RuleError
+            If an argument has no rule, a rule has no argument, or a rule asks for something that there is not.
+        """
+        if rules.keys() - {"g"} != set(self.arguments):
+            raise errors.rule_names(self.__name__, self.arguments, rules)
+        for argument, rule in rules.items():
+            asked = _parameters(rule) if rule else ("g",)
+            if asked[:1] != ("g",) or not self._places().keys() >= set(asked[1:]):
+                raise errors.rule_parameters(self.__name__, argument, self._places(), asked)
+        self.rules = rules
+        self._plans.clear()
+
+    def _places(self) -> dict[str, int]:
+        """Where the things that a rule may ask for stand when a call is recorded; ~i for the shape of the i-th."""
+        places = {name: i for i, name in enumerate(("out", *self.arguments, *self.static, *self.byproducts))}
+        return places | {f"{argument}_shape": ~places[argument] for argument in self.arguments}
+
+    def _plan(self, live: int) -> Plan:
+        """Work out, once per set of live arguments (bits), which rules to run and what they need kept."""
+        places, keep, calls = self._places(), dict[int, int](), []
+        for position, argument in enumerate(("g", *self.arguments), -1):
+            rule = self.rules.get(argument)
+            if rule is not None and (position < 0 or self.sequence or live >> position & 1):
+                asked = [places[name] for name in _parameters(rule)[1:]]
+                calls.append((position, rule, tuple(keep.setdefault(place, len(keep)) for place in asked)))
+        plan = Plan(tuple(calls), tuple(keep))
+        self._plans[live] = plan
+        return plan
+
+    def _bind(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+        """Sort what a call gave by position and keyword into array arguments and static parameters."""
+        names = self.arguments + self.static
+        bound = self._defaults | dict(zip(names, args, strict=False)) | keywords
+        if len(args) > len(names) or bound.keys() != set(names) or not keywords.keys().isdisjoint(names[: len(args)]):
+            raise errors.call(self.__name__, names, len(args), keywords)
+        return tuple(bound[n] for n in self.arguments), tuple(bound[n] for n in self.static)
+
+    def __call__(self, /, *args: Any, **keywords: Any) -> Any:
+        static = self._usual
+        if keywords or len(args) != len(self.arguments) or len(static) != len(self.static):
+            args, static = self._bind(args, keywords)
+        operands = list(args[0]) if self.sequence else args
+        arrays: list[Any] = []
+        parents: list[Node | None] = []
+        live, bit, wrapped = 0, 1, False
+        for operand in operands:
+            node = None
+            if isinstance(operand, Value):
+                wrapped, node, operand = True, operand._node, operand._array
+                live |= bit if node is not None else 0
+            elif isinstance(operand, (list, tuple)):
+                operand = np.asarray(operand)
+            arrays.append(operand)
+            parents.append(node)
+            bit <<= 1
+        try:
+            out = self.forward(arrays, *static) if self.sequence else self.forward(*arrays, *static)
+        except (ValueError, TypeError, IndexError) as error:
+            raise errors.refused(error, str(self), arrays, dict(zip(self.static, static, strict=True))) from error
+        byproducts: tuple[Any, ...] = ()
+        if self.byproducts:
+            out, *byproducts = out
+        if not wrapped:
+            return out
+        if type(out) is not np.ndarray:
+            out = np.asarray(out)
+        storage = None
+        if out.base is not None or out is arrays[0]:  # perhaps a view of a leaf, whose updates concern it too
+            storage = next((v._storage for v in operands if isinstance(v, Value) and shares(v, out)), None)
+        plan = self._plans.get(live) or self._plan(live) if live and _recording.get() else None
+        if plan is None or not plan.calls or out.dtype.kind in "biu":
+            return self.result(out, None, storage)
+        if out.dtype.kind != "f":
+            raise errors.no_real_result(self.__name__, out.dtype)
+        saved: tuple[Any, ...] = ()
+        if plan.keep:
+            given = [v if isinstance(v, Value) else a for v, a in zip(operands, arrays, strict=True)]
+            result = out if storage is None else Value(out, None, storage)
+            values = (result, *((given,) if self.sequence else given), *static, *byproducts)
+            saved = tuple([kept(values[i]) if i >= 0 else shape_of(values[~i]) for i in plan.keep])
+        return self.result(out, Node(self, plan, tuple(parents), saved, out), storage)
+
+
+@overload
+def primitive(forward: Callable[..., Any], /) -> Primitive: ...
+@overload
+def primitive(
+    *, broadcasts: bool = False, sequence: bool = False, byproducts: tuple[str, ...] = ()
+) -> Callable[[Callable[..., Any]], Primitive]: ...
+def primitive(forward: Any = None, /, **options: Any) -> Any:
+    """Make a `Primitive` of a function of arrays; then give its rules with ``def_vjp``.
+
+    Parameters
+    ----------
+    forward
+        A function that takes arrays before a ``/`` and static parameters (an axis, a shape) after it, and returns an
+        array. It changes none of its arguments.
+    broadcasts
+        The arguments are broadcast as NumPy does; the engine then sums each gradient back to its argument's shape.
+    sequence
+        The one argument is a sequence of arrays; its rule returns a sequence of as many gradients.
+    byproducts
+        Names of further results that `forward` returns after its first, for rules to use and nobody else to see.
+
+    Examples
+    --------
+    >>> import numpy as np, tinygrad_np as tg
+    >>> @tg.primitive
+    ... def cube(x, /):
+    ...     return x**3
+    >>> cube.def_vjp(x=lambda g, x: g * 3 * x**2)
+    >>> w = tg.tensor([1.0, 2.0], requires_grad=True)
+    >>> tg.grad(cube(w).sum(), w)
+    tensor([ 3., 12.])
+    """
+    return partial(Primitive, **options) if forward is None else Primitive(forward)
+
+
+def _parameters(rule: Rule) -> tuple[str, ...]:
+    return rule.__code__.co_varnames[: rule.__code__.co_argcount]
+
+
+class Tape(tuple[Node, ...]):
+    """The nodes that a result was computed by, in the order they ran; printed, a numbered program."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return program.text(self)
+
+
+def tape(result: Value) -> Tape:
+    """Return the nodes that `result` was computed by, in the order they ran.
+
+    Raises
+    ------
+    GraphError
+        If `result` was computed from constants alone, or `backward` has freed a part of its graph.
+
+    Examples
+    --------
+    >>> import tinygrad_np as tg
+    >>> w = tg.tensor([1.0, 2.0], requires_grad=True, name="w")
+    >>> print(tg.tape((w * w).sum()))
+        op        inputs  shape  dtype    kept
+    %0  leaf      w       (2,)   float64  0 B
+    %1  multiply  %0 %0   (2,)   float64  32 B
+    %2  sum       %1      ()     float64  0 B
+    3 lines keep 16 B, shared arrays counted once
+    """
+    if result._node is None:
+        raise errors.constant_result("tape")
+    seen, waiting = {result._node}, [result._node]
+    while waiting:
+        node = waiting.pop()
+        if node.saved is None:
+            raise errors.freed(str(node))
+        for parent in node.parents:
+            if parent is not None and parent not in seen:
+                seen.add(parent)
+                waiting.append(parent)
+    return Tape(sorted(seen, key=attrgetter("birth")))
+
+
+def _recall(node: Node, place: int, value: Any, wrapped: bool) -> Any:
+    """A saved value as a rule wants it: an array, or a Tensor where the rule itself is recorded; never a stale one."""
+    if type(value) is list:  # the arguments of a sequence primitive
+        return [_recall(node, place, item, wrapped) for item in value]
+    if not isinstance(value, Value):
+        return Primitive.result(value, node) if wrapped and place == 0 else value
+    storage = value._storage
+    if storage is not None and storage.written > node.birth:
+        name = ("out", *node.primitive.arguments)[place] if node.primitive else ""
+        raise errors.stale(str(node), name, storage.name, value._array.shape)
+    if not wrapped:
+        return value._array
+    return value if place else Primitive.result(value._array, node, storage)
+
+
+def _fit(gradient: Any, primitive: Primitive, position: int, parent: Node) -> Any:
+    """What a rule returned, in its argument's shape and dtype."""
+    if getattr(gradient, "shape", None) != parent.shape:
+        if not primitive.broadcasts or not hasattr(gradient, "shape"):
+            raise errors.rule_result(str(primitive), primitive.arguments[position], parent.shape, gradient)
+        gradient = sum_to(gradient, parent.shape)
+    return gradient if gradient.dtype == parent.dtype else gradient.astype(parent.dtype)
+
+
+def pull_back(order: Tape, seed: Any, wanted: set[Any], wrapped: bool) -> dict[Any, Any]:
+    """Walk the tape from its last line to its first; return the gradients of the wanted nodes, in tape order.
+
+    No two of them share memory, nor one with anything that the tape keeps. Only sums made here are ever added into.
+    """
+    active: set[Any] = set(wanted)
+    for node in order:
+        if not active.isdisjoint(node.parents):
+            active.add(node)
+    gradients: dict[Any, Any] = {order[-1]: seed}
+    own: set[Any] = set()  # whose gradient is an array that nobody else has
+    for node in reversed(order):
+        primitive, plan, saved = node.primitive, node.plan, node.saved
+        if primitive is None or plan is None or node not in gradients or node not in active:
+            continue
+        if saved is None:  # freed since the walk began
+            raise errors.freed(str(node))
+        g = gradients[node] if node in wanted else gradients.pop(node)
+        for position, rule, slots in plan.calls:
+            parents: tuple[Any, ...] = node.parents
+            if not primitive.sequence:
+                parents = parents[max(position, 0) : position + 1]
+            if position >= 0 and active.isdisjoint(parents):
+                continue
+            values = [_recall(node, plan.keep[i], saved[i], wrapped) for i in slots]
+            result = rule(g, *values)
+            if position < 0:
+                g = result
+                continue
+            parts = result if primitive.sequence else (result,)
+            if len(parts) != len(parents):
+                raise errors.rule_count(str(node), len(parents), len(parts))
+            for parent, part in zip(parents, parts, strict=True):
+                if parent not in active:
+                    continue
+                if type(part) is not np.ndarray or part.shape != parent.shape or part.dtype is not parent.dtype:
+                    part = _fit(part, primitive, position, parent)
+                if parent in own:
+                    np.add(gradients[parent], part, out=gradients[parent])
+                    continue
+                others = [g, *values]
+                if parent in gradients:
+                    part, others = gradients[parent] + part, []
+                gradients[parent] = part
+                if type(part) is np.ndarray and part.base is None and all(part is not other for other in others):
+                    own.add(parent)
+    found = {node: gradients[node] for node in order if node in wanted and node in gradients}
+    return {node: g if node in own else _copy(g) for node, g in found.items()}
+
+
+def _copy(gradient: Any) -> Any:
+    return (
+        Primitive.result(gradient._array.copy(), gradient._node) if isinstance(gradient, Value) else np.array(gradient)
+    )
+
+
+def grad(loss: Any, wrt: Any, seed: Any = None, create_graph: bool = False, allow_unused: bool = False) -> Any:
+    """Return the gradient of `loss` by each tensor of `wrt`. The graph stays as it was, to be used again.
+
+    Parameters
+    ----------
+    loss : Tensor
+        A scalar; or of any shape, with `seed`.
+    wrt : Tensor or sequence of Tensors
+        Leaves or intermediate results, each needing gradients.
+    seed : array, optional
+        The gradient to start from, of the loss's shape; 1 for a scalar.
+    create_graph : bool
+        Record the rules as they run, so that the gradients can be differentiated again, to any order.
+    allow_unused : bool
+        Give None, not zeros, for a tensor that `loss` does not depend on.
+
+    Returns
+    -------
+    Tensor or tuple of Tensors
+        Each of the shape and dtype of its `wrt`. No two share memory.
+
+    Raises
+    ------
+    ShapeError
+        For a loss that is no scalar without `seed`, or a `seed` of another shape.
+    GraphError
+        If a tensor of `wrt` needs no gradient, or the graph was freed by ``backward()``.
+    StaleError
+        If an array that a rule needs was updated in place since.
+
+    Examples
+    --------
+    >>> import tinygrad_np as tg
+    >>> x = tg.tensor(3.0, requires_grad=True)
+    >>> slope = tg.grad(x**3, x, create_graph=True)
+    >>> slope.item(), tg.grad(slope, x).item()
+    (27.0, 18.0)
+    """
+    targets = (wrt,) if isinstance(wrt, Value) else tuple(wrt)
+    for name, value in {"loss": loss, **{f"wrt[{i}]": target for i, target in enumerate(targets)}}.items():
+        if not isinstance(value, Value):
+            raise errors.no_tensor("grad", name, value)
+        if name != "loss" and value._node is None:
+            raise errors.constant_wrt("grad", name)
+    first: Any = start("grad", loss._array, seed)
+    found: dict[Any, Any] = {}
+    if loss._node is not None:
+        with recording(create_graph):
+            if create_graph:
+                first = seed.astype(first.dtype) if isinstance(seed, Value) else Primitive.result(first)
+            found = pull_back(tape(loss), first, {target._node for target in targets}, create_graph)
+    results: list[Any] = []
+    for target in targets:
+        gradient = found.pop(target._node, None)
+        if gradient is None:
+            twin = next((r for r, t in zip(results, targets, strict=False) if t._node is target._node), None)
+            gradient = _copy(twin) if twin is not None else None if allow_unused else np.zeros_like(target._array)
+        results.append(Primitive.result(gradient) if type(gradient) is np.ndarray else gradient)
+    return results[0] if isinstance(wrt, Value) else tuple(results)

@@ -1,0 +1,155 @@
+"""What can go wrong, by kind, and the engine's messages: operation, argument, expected, got, and what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+
+class TinygradError(Exception):
+    """The root of every error that this package raises on purpose."""
+
+
+class ArgumentError(TinygradError, TypeError):
+    """A call that names an argument wrongly, leaves one out, or passes a thing of the wrong kind."""
+
+
+class RangeError(TinygradError, ValueError):
+    """A value outside of what the operation accepts."""
+
+
+class ShapeError(TinygradError, ValueError):
+    """Shapes that do not fit together, or one that the operation does not take."""
+
+
+class IndexRangeError(TinygradError, IndexError):
+    """An index that is out of range, or no index at all."""
+
+
+class DtypeError(TinygradError, TypeError):
+    """A dtype that the operation, or differentiation itself, does not take."""
+
+
+class GraphError(TinygradError, RuntimeError):
+    """A question that the recorded graph cannot answer: freed, never recorded, or with nothing to differentiate."""
+
+
+class StaleError(GraphError):
+    """An array that a rule saved was updated in place since."""
+
+
+class MutationError(TinygradError, TypeError):
+    """An attempt to change a tensor in place."""
+
+
+class RuleError(TinygradError, TypeError):
+    """A primitive whose rules do not match its forward, or a rule that returned something of the wrong shape."""
+
+
+class MissingExtraError(TinygradError, ImportError):
+    """An optional package that a command needs is not installed."""
+
+
+def names(items: Iterable[str]) -> str:
+    return ", ".join(map(repr, sorted(items))) or "nothing"
+
+
+def forward_signature(op: str, got: Iterable[str]) -> RuleError:
+    return RuleError(
+        f"{op}: expected a forward that takes its arrays before a '/' and its other parameters after it (with "
+        "sequence=True, one sequence before the '/'), and no *args, **kwargs or keyword-only parameters; got "
+        f"{tuple(got)}"
+    )
+
+
+def rule_names(op: str, arguments: Iterable[str], got: Iterable[str]) -> RuleError:
+    return RuleError(
+        f"{op}: expected one rule for each of its array arguments {names(arguments)} (None where it is a constant); "
+        f"got rules for {names(got)}"
+    )
+
+
+def rule_parameters(op: str, argument: str, known: Iterable[str], got: tuple[str, ...]) -> RuleError:
+    return RuleError(
+        f"{op}: expected the rule for {argument!r} to take g first and then any of {names(known)}; it takes {got}"
+    )
+
+
+def call(op: str, parameters: Iterable[str], count: int, keywords: Iterable[str]) -> ArgumentError:
+    return ArgumentError(
+        f"{op}: expected arguments ({', '.join(parameters)}); got {count} by position and {names(keywords)} by keyword"
+    )
+
+
+def refused(error: Exception, op: str, arrays: Iterable[Any], static: dict[str, Any]) -> Exception:
+    """What a forward raised, with the operation's name and arguments if it is NumPy's own text."""
+    if isinstance(error, TinygradError):
+        return error
+    kinds = {IndexError: IndexRangeError, ValueError: ShapeError, TypeError: DtypeError}
+    kind = next(ours for theirs, ours in kinds.items() if isinstance(error, theirs))
+    got = [f"{a.dtype} {a.shape}" if hasattr(a, "dtype") else repr(a) for a in arrays]
+    got += [f"{name}={value!r}" for name, value in static.items()]
+    return kind(f"{op}: {error}; got {', '.join(got)}")
+
+
+def no_real_result(op: str, dtype: Any) -> DtypeError:
+    return DtypeError(
+        f"{op}: expected a real floating-point result to differentiate, got dtype {dtype}; detach() the arguments if "
+        "no gradient is wanted"
+    )
+
+
+def rule_result(op: str, argument: str, expected: Any, got: Any) -> RuleError:
+    what = f"shape {got.shape}" if hasattr(got, "shape") else f"a {type(got).__name__}"
+    return RuleError(f"{op}: expected the rule for {argument!r} to return an array of shape {expected}, got {what}")
+
+
+def rule_count(op: str, expected: int, got: int) -> RuleError:
+    return RuleError(f"{op}: expected the rule of a sequence to return {expected} gradients, one an array; got {got}")
+
+
+def stale(op: str, argument: str, name: str | None, shape: Any) -> StaleError:
+    what = f"parameter {name!r}" if name else "a parameter"
+    return StaleError(
+        f"{op}: its rule needs {argument!r} as it was when recorded, but {what} of shape {shape} was updated in place "
+        f"since; compute the loss again after an update, or take all gradients before it"
+    )
+
+
+def freed(op: str) -> GraphError:
+    return GraphError(
+        f"backward: the graph at {op!r} was freed by an earlier backward(); call that one with retain_graph=True, or "
+        "add the losses, (loss1 + loss2).backward(), or use grad(), which frees nothing"
+    )
+
+
+def constant_result(op: str) -> GraphError:
+    return GraphError(
+        f"{op}: expected a result that needs a gradient; this one comes from constants alone, from detach(), or from "
+        f"inside no_grad(). Make a leaf with tensor(..., requires_grad=True) and compute from it"
+    )
+
+
+def constant_wrt(op: str, argument: str) -> GraphError:
+    return GraphError(
+        f"{op}: expected {argument} to need gradients, but it is a constant; make it with tensor(..., "
+        "requires_grad=True)"
+    )
+
+
+def no_tensor(op: str, argument: str, got: Any) -> ArgumentError:
+    return ArgumentError(f"{op}: expected a Tensor as {argument}, got {type(got).__name__}; make one with tensor(...)")
+
+
+def no_scalar(op: str, shape: Any) -> ShapeError:
+    return ShapeError(
+        f"{op}: expected a scalar loss, got shape {shape}; reduce it with .sum(), or give seed=, an array of that shape"
+    )
+
+
+def seed_shape(op: str, expected: Any, got: Any) -> ShapeError:
+    return ShapeError(f"{op}: expected a seed of the loss's shape {expected}, got shape {got}")
+
+
+def seed_dtype(op: str, got: Any) -> DtypeError:
+    return DtypeError(f"{op}: expected a seed of real numbers, got dtype {got}")

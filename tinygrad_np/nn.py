@@ -1,0 +1,254 @@
+"""Layers: callables that hold parameters, know whether they are training, and can be put in sequence.
+
+`Layer` is a convenience, not a requirement: `Sequential` takes any callable, asks those that have `named_parameters`
+for them, and passes `train` and `eval` on to those that have these.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any, Self
+
+import numpy as np
+
+from tinygrad_np import ops
+from tinygrad_np.errors import ArgumentError, RangeError
+from tinygrad_np.tensors import Tensor, tensor
+
+
+class Layer:
+    """What layers have in common. A subclass sets its parameters and inner layers as attributes and writes `__call__`.
+
+    Attributes
+    ----------
+    training : bool
+        True at first; `train` and `eval` set it here and in all inner layers.
+
+    Examples
+    --------
+    >>> import tinygrad_np as tg
+    >>> class Scale(tg.nn.Layer):
+    ...     def __init__(self):
+    ...         self.factor = tg.tensor(2.0, requires_grad=True)
+    ...
+    ...     def __call__(self, x):
+    ...         return x * self.factor
+    >>> dict(Scale().named_parameters())
+    {'factor': tensor(2., requires_grad=True)}
+    """
+
+    training: bool = True
+
+    def __call__(self, *inputs: Any) -> Any:
+        raise NotImplementedError(f"{type(self).__name__}: a layer writes __call__(self, x), which returns its output")
+
+    def _inner(self) -> Iterator[tuple[str, Any]]:
+        """Parameters and inner layers, by the names of their attributes."""
+        yield from vars(self).items()
+
+    def named_parameters(self) -> Iterator[tuple[str, Tensor]]:
+        """Each parameter once, with its dotted name."""
+        seen: set[int] = set()
+        for name, part in self._inner():
+            inner = [(name, part)] if isinstance(part, Tensor) else []
+            if hasattr(part, "named_parameters"):
+                inner = [(f"{name}.{tail}", parameter) for tail, parameter in part.named_parameters()]
+            for full_name, parameter in inner:
+                if parameter.requires_grad and id(parameter) not in seen:
+                    seen.add(id(parameter))
+                    yield full_name, parameter
+
+    def parameters(self) -> list[Tensor]:
+        """The parameters alone, in order, as an optimizer takes them."""
+        return [parameter for _, parameter in self.named_parameters()]
+
+    def train(self, mode: bool = True) -> Self:
+        """Behave as when training (dropout drops)."""
+        self.training = mode
+        for _, part in self._inner():
+            if mode and hasattr(part, "train"):
+                part.train()
+            elif not mode and hasattr(part, "eval"):
+                part.eval()
+        return self
+
+    def eval(self) -> Self:
+        """Behave as when testing (dropout scales)."""
+        return self.train(False)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+
+class Sequential(Layer):
+    """Layers, one after the other: callable, iterable, indexable.
+
+    Examples
+    --------
+    >>> import tinygrad_np as tg
+    >>> model = Sequential(Dense(64, 32), ReLU(), Dense(32, 10))
+    >>> model(tg.tensor([[0.0] * 64])).shape
+    (1, 10)
+    >>> [name for name, _ in model.named_parameters()]
+    ['0.W', '0.b', '2.W', '2.b']
+    """
+
+    def __init__(self, *layers: Callable[[Any], Any]) -> None:
+        for i, layer in enumerate(layers):
+            if not callable(layer):
+                raise ArgumentError(
+                    f"Sequential: expected layers, each callable; layer {i} is a {type(layer).__name__}"
+                )
+        self.layers = list(layers)
+
+    def __call__(self, *inputs: Any) -> Any:
+        (x,) = inputs
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+    def _inner(self) -> Iterator[tuple[str, Any]]:
+        return ((str(i), layer) for i, layer in enumerate(self.layers))
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def __iter__(self) -> Iterator[Callable[[Any], Any]]:
+        return iter(self.layers)
+
+    def __getitem__(self, index: int | slice) -> Any:
+        return Sequential(*self.layers[index]) if isinstance(index, slice) else self.layers[index]
+
+    def __repr__(self) -> str:
+        lines = [f"  ({i}): {layer!r}" for i, layer in enumerate(self.layers)]
+        return "\n".join(["Sequential(", *lines, ")"])
+
+
+class Dense(Layer):
+    """``x @ W + b``: (n, n_input) to (n, n_output).
+
+    Parameters
+    ----------
+    n_input, n_output : int
+    rng : numpy.random.Generator, optional
+        Draws `W`; without it a new one, seeded by the system.
+    dtype : dtype
+        Of `W` and `b`.
+
+    Attributes
+    ----------
+    W : Tensor of shape (n_input, n_output)
+        Normal with variance ``2 / n_input`` (K. He et al., "Delving deep into rectifiers", 2015).
+    b : Tensor of shape (n_output,)
+        Zeros.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> layer = Dense(3, 2, rng=np.random.default_rng(0))
+    >>> layer(np.ones((5, 3))).shape
+    (5, 2)
+    """
+
+    def __init__(
+        self, n_input: int, n_output: int, rng: np.random.Generator | None = None, dtype: Any = np.float64
+    ) -> None:
+        if n_input < 1 or n_output < 1:
+            raise RangeError(f"Dense: expected at least one input and one output, got {n_input} and {n_output}")
+        rng = rng if rng is not None else np.random.default_rng()
+        weights = rng.normal(scale=math.sqrt(2 / n_input), size=(n_input, n_output))
+        self.W = tensor(weights, dtype, requires_grad=True, name="W")
+        self.b = tensor(np.zeros(n_output), dtype, requires_grad=True, name="b")
+
+    def __call__(self, *inputs: Any) -> Any:
+        (x,) = inputs
+        return ops.add_bias(ops.matmul(x, self.W), self.b)
+
+    def __repr__(self) -> str:
+        return f"Dense({', '.join(map(str, self.W.shape))})"
+
+
+class ReLU(Layer):
+    """``max(0, x)``.
+
+    Examples
+    --------
+    >>> import tinygrad_np as tg
+    >>> ReLU()(tg.tensor([1.0, -0.5]))
+    tensor([1., 0.])
+    """
+
+    def __call__(self, *inputs: Any) -> Any:
+        return ops.relu(*inputs)
+
+
+class Dropout(Layer):
+    """Training: each entry becomes 0 with probability `rate`. Testing: all entries are multiplied by ``1 - rate``.
+
+    It is not the "inverted" kind, which scales when training instead.
+
+    Parameters
+    ----------
+    rate : float
+        In [0, 1).
+    rng : numpy.random.Generator, optional
+        Draws the masks; without it a new one, seeded by the system.
+
+    Raises
+    ------
+    RangeError
+        For a rate outside of [0, 1).
+
+    Examples
+    --------
+    >>> import numpy as np, tinygrad_np as tg
+    >>> layer = Dropout(0.5, rng=np.random.default_rng(0))
+    >>> layer(tg.tensor([1.0, 2.0, 3.0]))
+    tensor([1., 0., 0.])
+    >>> layer.eval()(tg.tensor([1.0, 2.0, 3.0]))
+    tensor([0.5, 1. , 1.5])
+    """
+
+    def __init__(self, rate: float, rng: np.random.Generator | None = None) -> None:
+        if not 0 <= rate < 1:
+            raise RangeError(f"Dropout: expected a rate in [0, 1), got {rate}")
+        self.rate = rate
+        self.rng = rng if rng is not None else np.random.default_rng()
+
+    def __call__(self, *inputs: Any) -> Any:
+        (x,) = inputs
+        if not self.training:
+            return ops.multiply(x, 1 - self.rate)
+        return ops.dropout_mask(x, self.rng.random(x.shape) >= self.rate)
+
+    def __repr__(self) -> str:
+        return f"Dropout({self.rate})"
+
+
+class Hinge(Layer):
+    """The hinge loss of predictions and a truth of -1 and 1; see `tinygrad_np.hinge`.
+
+    Examples
+    --------
+    >>> import tinygrad_np as tg
+    >>> Hinge()(tg.tensor([2, -5, 3, 0.5]), tg.tensor([-1, -1, 1, 1])).item()
+    0.875
+    """
+
+    def __call__(self, *inputs: Any) -> Any:
+        return ops.hinge(*inputs)
+
+
+class MSE(Layer):
+    """Half the mean squared error; see `tinygrad_np.mse`.
+
+    Examples
+    --------
+    >>> import tinygrad_np as tg
+    >>> MSE()(tg.tensor([1.0, 2.0]), tg.tensor([1.0, 4.0])).item()
+    1.0
+    """
+
+    def __call__(self, *inputs: Any) -> Any:
+        return ops.mse(*inputs)

@@ -1,0 +1,96 @@
+"""Products of matrices, and the bias that goes with them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tinygrad_np.engine import primitive
+from tinygrad_np.errors import ShapeError
+from tinygrad_np.ops.shape import swapaxes
+from tinygrad_np.values import Array
+
+
+@primitive(broadcasts=True)
+def matmul(x: Array, w: Array, /) -> Any:
+    """``(..., n, d) @ (..., d, h) -> (..., n, h)``; a 1-D `x` is one row, a 1-D `w` one column, as NumPy has it.
+
+    Raises
+    ------
+    ShapeError
+        For a 0-d argument, or if the last axis of `x` and the last but one of `w` differ.
+
+    Examples
+    --------
+    >>> matmul([[1.0, -1.0], [-1.0, 0.0], [1.0, 1.0]], [[4.0], [2.0]])
+    array([[ 2.],
+           [-4.],
+           [ 6.]])
+    """
+    try:
+        return x @ w
+    except ValueError as error:
+        raise ShapeError(
+            "matmul: expected x (..., n, d) and w (..., d, h) with the same d, at least one axis each and batches "
+            f"that broadcast; got {np.shape(x)} and {np.shape(w)}"
+        ) from error
+
+
+def _by_x(g: Any, x_shape: tuple[int, ...], w: Any) -> Any:
+    if w.ndim == 1:
+        return g[..., None] * w
+    if len(x_shape) == 1:
+        return (w @ g[..., None])[..., 0]
+    return g @ swapaxes(w, -1, -2)
+
+
+def _by_w(g: Any, x: Any, w_shape: tuple[int, ...]) -> Any:
+    if x.ndim == 1:
+        return x * g if len(w_shape) == 1 else x[:, None] * g[..., None, :]
+    if len(w_shape) == 1:
+        return (g[..., None, :] @ x)[..., 0, :]
+    return swapaxes(x, -1, -2) @ g
+
+
+matmul.def_vjp(
+    x=lambda g, x_shape, w: _by_x(g, x_shape, w),
+    w=lambda g, x, w_shape: _by_w(g, x, w_shape),
+)
+
+
+@primitive
+def add_bias(x: Array, b: Array, /, axis: int = -1) -> Any:
+    """Add ``b[k]`` to all entries of `x` that have index k on `axis`: ``(n, h) + (h,) -> (n, h)``.
+
+    Parameters
+    ----------
+    x : array of shape (..., h, ...)
+    b : array of shape (h,)
+    axis : int
+        The axis of `x` with h entries: -1 for a dense layer, 1 for the channels of images (n, c, height, width).
+
+    Raises
+    ------
+    ShapeError
+        If `b` is not 1-D with as many entries as `x` has on `axis`.
+
+    Examples
+    --------
+    >>> add_bias([[2.0], [-4.0], [6.0]], [3.0])
+    array([[ 5.],
+           [-1.],
+           [ 9.]])
+    """
+    if np.ndim(x) == 0 or np.ndim(b) != 1 or b.shape != x.shape[axis : axis + 1 or None]:
+        raise ShapeError(
+            f"add_bias: expected b of shape (h,), with h the entries of x on axis {axis}; got x of shape {np.shape(x)} "
+            f"and b of shape {np.shape(b)}"
+        )
+    return x + b.reshape((-1,) + (1,) * (-1 - axis if axis < 0 else x.ndim - 1 - axis))
+
+
+add_bias.def_vjp(
+    x=lambda g: g,
+    b=lambda g, axis: g.sum(axis=tuple(i for i in range(g.ndim) if i != axis % g.ndim)),
+)

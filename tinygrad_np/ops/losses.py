@@ -1,0 +1,105 @@
+"""How far predictions are from the truth: one number, a sum over all entries divided by the number of rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tinygrad_np.engine import primitive
+from tinygrad_np.errors import ShapeError
+from tinygrad_np.ops.elementwise import keep_where
+from tinygrad_np.values import Array
+
+
+def rows(op: str, pred: Array, true: Array) -> int:
+    """The number of rows of two arrays that must have the same shape, and at least one row."""
+    if np.shape(pred) != np.shape(true) or np.ndim(pred) == 0 or len(pred) == 0:
+        raise ShapeError(
+            f"{op}: expected pred and true of one shape (n, ...) with at least one row; got {np.shape(pred)} and "
+            f"{np.shape(true)}; reshape one of them"
+        )
+    return len(pred)
+
+
+@primitive
+def hinge(pred: Array, true: Array, /) -> Any:
+    """The hinge loss: ``sum(max(0, 1 - pred * true)) / n``; no slope where a margin is exactly 1.
+
+    Parameters
+    ----------
+    pred, true : arrays of one shape (n,) or (n, k)
+        Predictions, and the truth as -1 and 1. With k outputs n stays the number of rows.
+
+    Raises
+    ------
+    ShapeError
+        If the shapes differ (nothing is broadcast), or there is no row.
+
+    References
+    ----------
+    C. Cortes and V. Vapnik, "Support-vector networks" (1995); the course divides by the number of rows.
+
+    Examples
+    --------
+    >>> float(hinge([2, -5, 3, 0.5], [-1, -1, 1, 1]))
+    0.875
+    """
+    n = rows("hinge", pred, true)
+    return np.maximum(1 - pred * true, 0).sum() / n
+
+
+hinge.def_vjp(
+    pred=lambda g, pred, true: keep_where(-true, 1 - pred * true > 0) * (g / len(pred)),
+    true=lambda g, pred, true: keep_where(-pred, 1 - pred * true > 0) * (g / len(pred)),
+)
+
+
+@primitive
+def mse(pred: Array, true: Array, /) -> Any:
+    """Half the mean squared error: ``sum((pred - true) ** 2) / (2 * n)``.
+
+    Parameters
+    ----------
+    pred, true : arrays of one shape (n,) or (n, k)
+        With k outputs n stays the number of rows.
+
+    Raises
+    ------
+    ShapeError
+        If the shapes differ (nothing is broadcast), or there is no row.
+
+    Examples
+    --------
+    >>> float(mse([1.0, 2.0], [1.0, 4.0]))
+    1.0
+    """
+    n = rows("mse", pred, true)
+    return np.square(pred - true).sum() / (2 * n)
+
+
+mse.def_vjp(
+    pred=lambda g, pred, true: (pred - true) * (g / len(pred)),
+    true=lambda g, pred, true: (true - pred) * (g / len(pred)),
+)
+
+
+@primitive(sequence=True)
+def l2(weights: list[Array], /, weight_decay: float) -> Any:
+    """Half the decay times the sum of squares of all weights: ``weight_decay / 2 * sum(w ** 2)``, the L2 penalty.
+
+    Parameters
+    ----------
+    weights : sequence of arrays
+        Of any shapes.
+    weight_decay : float
+
+    Examples
+    --------
+    >>> float(l2([[5, 3], [7, 5, 0.5]], 2))
+    108.25
+    """
+    return weight_decay / 2 * sum(np.square(w).sum() for w in weights)
+
+
+l2.def_vjp(weights=lambda g, weights, weight_decay: [g * weight_decay * w for w in weights])

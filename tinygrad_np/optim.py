@@ -1,0 +1,74 @@
+"""Optimizers: they read ``.grad`` and write into the parameters, in place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from tinygrad_np.errors import ArgumentError, RangeError
+from tinygrad_np.tensors import Tensor
+
+
+class SGD:
+    """Stochastic gradient descent with the course's weight decay: ``w -= lr * w.grad + weight_decay * w``.
+
+    The decay is not multiplied by the learning rate. Parameters without a gradient are left alone.
+
+    Parameters
+    ----------
+    parameters : iterable of Tensors
+        Leaves that require gradients, each once.
+    lr : float
+        The learning rate, at least 0.
+    weight_decay : float
+        At least 0.
+
+    Raises
+    ------
+    ArgumentError
+        If there is no parameter, or one is no leaf that requires gradients, or one is there twice.
+    RangeError
+        For a negative, infinite or NaN `lr` or `weight_decay`.
+
+    Examples
+    --------
+    >>> import tinygrad_np as tg
+    >>> w = tg.tensor([1.0, -2.0], requires_grad=True)
+    >>> sgd = SGD([w], lr=0.1)
+    >>> (w * w).sum().backward()
+    >>> sgd.step()
+    >>> w
+    tensor([ 0.8, -1.6], requires_grad=True)
+    """
+
+    def __init__(self, parameters: Iterable[Tensor], lr: float = 0.01, weight_decay: float = 0.0) -> None:
+        self.parameters = list(parameters)
+        if not self.parameters:
+            raise ArgumentError("SGD: expected at least one parameter, got none; has the model layers with parameters?")
+        for i, parameter in enumerate(self.parameters):
+            if not (isinstance(parameter, Tensor) and parameter.is_leaf):
+                raise ArgumentError(
+                    f"SGD: expected parameters[{i}] to be a leaf that requires gradients, got {parameter!r:.60}; make "
+                    "it with tensor(..., requires_grad=True)"
+                )
+            if any(parameter is earlier for earlier in self.parameters[:i]):
+                raise ArgumentError(f"SGD: expected each parameter once; parameters[{i}] is there twice")
+        for name, value in {"lr": lr, "weight_decay": weight_decay}.items():
+            if not 0 <= value < np.inf:
+                raise RangeError(f"SGD: expected {name} to be a finite number of at least 0, got {value}")
+        self.lr = lr
+        self.weight_decay = weight_decay
+
+    def step(self) -> None:
+        """Update every parameter that has a gradient."""
+        for parameter in self.parameters:
+            gradient = parameter.grad
+            if gradient is not None:
+                weights = parameter.writable()
+                np.subtract(weights, self.lr * gradient + self.weight_decay * weights, out=weights)
+
+    def zero_grad(self) -> None:
+        """Forget the gradients: set every ``.grad`` to None."""
+        for parameter in self.parameters:
+            parameter.grad = None

@@ -1,0 +1,558 @@
+"""The Tensor: an array whose operations are recorded, with NumPy's operators and methods."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from tinygrad_np import engine, errors, ops
+from tinygrad_np.engine import Node, Primitive, no_grad, tape
+from tinygrad_np.values import Array, Storage, Value, start
+
+_accumulating = threading.Lock()  # two threads may call backward() on graphs over one parameter
+_OPERANDS = (Value, np.ndarray, np.generic, int, float, complex, list, tuple)
+
+
+class Leaf(Node):
+    """Where a gradient ends: a tensor made with ``requires_grad=True``."""
+
+    __slots__ = ("grad", "storage")
+
+    def __init__(self, array: Array, storage: Storage) -> None:
+        super().__init__(None, None, (), (), array)
+        self.grad: Array | None = None
+        self.storage = storage
+
+    def __str__(self) -> str:
+        return f"leaf {self.storage.name}" if self.storage.name else "leaf"
+
+
+class Tensor(Value):
+    """An array, and the record of how it was computed. Make one with `tensor` or `from_numpy`, not by this class.
+
+    Operators, methods and attributes are those of ``numpy.ndarray``, save that a Tensor never changes in place (only
+    `data` of a leaf can be written) and hashes by identity.
+
+    Attributes
+    ----------
+    shape, ndim, size, dtype, nbytes, T, mT
+        As of ``numpy.ndarray``.
+    requires_grad : bool
+        Whether gradients flow to it.
+    is_leaf : bool
+        Whether it was made with ``requires_grad=True``, so that gradients end there.
+    grad : array or None
+        What `backward` has added up for a leaf.
+    name : str or None
+        What error messages and the tape call it.
+
+    Examples
+    --------
+    >>> w = tensor([1.0, 2.0], requires_grad=True)
+    >>> loss = (w * w).sum()
+    >>> loss.backward()
+    >>> w.grad
+    array([2., 4.])
+    """
+
+    __slots__ = ()
+
+    # --- what it is -------------------------------------------------------------------------------------------------
+
+    @property
+    def shape(self) -> Any:
+        return self._array.shape
+
+    @property
+    def ndim(self) -> int:
+        return self._array.ndim
+
+    @property
+    def size(self) -> int:
+        return self._array.size
+
+    @property
+    def nbytes(self) -> int:
+        return self._array.nbytes
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self._array.dtype
+
+    @property
+    def requires_grad(self) -> bool:
+        return self._node is not None
+
+    @property
+    def is_leaf(self) -> bool:
+        return isinstance(self._node, Leaf)
+
+    @property
+    def name(self) -> str | None:
+        return self._storage.name if self._storage is not None else None
+
+    @property
+    def grad(self) -> Array | None:
+        return self._node.grad if isinstance(self._node, Leaf) else None
+
+    @grad.setter
+    def grad(self, value: Array | None) -> None:
+        if not isinstance(self._node, Leaf):
+            raise errors.GraphError("grad: only a leaf that requires gradients has one; this tensor is none")
+        if value is not None and (np.shape(value) != self.shape or np.asarray(value).dtype != self.dtype):
+            got = np.asarray(value)
+            raise errors.ShapeError(
+                f"grad: expected None or an array {self.dtype} {self.shape}, got {got.dtype} {got.shape}"
+            )
+        self._node.grad = None if value is None else np.array(value)
+
+    # --- its entries ------------------------------------------------------------------------------------------------
+
+    @property
+    def data(self) -> Array:
+        """A read-only view of the entries. Assigning to it (``w.data = a``) writes into a leaf's memory in place.
+
+        Raises
+        ------
+        MutationError
+            On assignment, if this is the result of an operation.
+        ShapeError, DtypeError
+            On assignment of another shape, or of a dtype that does not convert without loss.
+        """
+        view = self._array.view()
+        view.flags.writeable = False
+        return view
+
+    @data.setter
+    def data(self, value: Any) -> None:
+        array = value._array if isinstance(value, Value) else np.asarray(value)
+        if array.shape != self.shape:
+            raise errors.ShapeError(f"data: expected an array of shape {self.shape}, got {array.shape}")
+        if not np.can_cast(array.dtype, self.dtype, "safe"):
+            raise errors.DtypeError(
+                f"data: expected dtype {self.dtype} or one that converts to it without loss, got {array.dtype}; "
+                f"convert it with astype({str(self.dtype)!r})"
+            )
+        np.copyto(self.writable(), array)
+
+    def writable(self) -> Array:
+        """The memory of a leaf itself, for optimizers to write into; the call counts as an update.
+
+        Raises
+        ------
+        MutationError
+            If this is the result of an operation.
+        """
+        if self._storage is None or not (self._node is None or isinstance(self._node, Leaf)):
+            raise errors.MutationError(
+                "data: only a leaf can be written, and this is the result of an operation; compute a new tensor "
+                "instead, or write to the leaf that it came from"
+            )
+        self._storage.touch()
+        return self._array
+
+    def numpy(self) -> Array:
+        """A read-only view of the entries as an array, without the graph.
+
+        Examples
+        --------
+        >>> tensor([1.0, 2.0], requires_grad=True).numpy()
+        array([1., 2.])
+        """
+        return self.data
+
+    def item(self, *index: Any) -> Any:
+        """One entry as a Python number: the only one, or the one at `index`."""
+        return self._array.item(*index)
+
+    def tolist(self) -> Any:
+        """The entries as nested lists of Python numbers."""
+        return self._array.tolist()
+
+    def detach(self) -> Tensor:
+        """The same memory as a constant: no gradient flows through it.
+
+        Examples
+        --------
+        >>> w = tensor([1.0, 2.0], requires_grad=True)
+        >>> w.detach()
+        tensor([1., 2.])
+        """
+        return Tensor(self._array, None, self._storage)
+
+    def backward(self, seed: Any = None, retain_graph: bool = False) -> None:
+        """Add the gradient of this result into ``.grad`` of every leaf that it was computed from, and free the graph.
+
+        `grad` is the same without side effects: it returns gradients, and frees nothing.
+
+        Parameters
+        ----------
+        seed : array, optional
+            The gradient to start from, of this tensor's shape; 1 for a scalar.
+        retain_graph : bool
+            Keep the graph, to walk it again.
+
+        Raises
+        ------
+        GraphError
+            If this needs no gradient, or a part of its graph was freed by an earlier call.
+        ShapeError
+            If this is no scalar and there is no seed, or the seed has another shape.
+        StaleError
+            If an array that a rule needs was updated in place since. Whatever is raised, no ``.grad`` has changed.
+
+        Examples
+        --------
+        >>> w = tensor(3.0, requires_grad=True)
+        >>> (w * w).backward()
+        >>> float(w.grad)
+        6.0
+        """
+        if self._node is None:
+            raise errors.constant_result("backward")
+        first, order = start("backward", self._array, seed), tape(self)
+        with no_grad():
+            found = engine.pull_back(order, first, {node for node in order if isinstance(node, Leaf)}, False)
+        with _accumulating:
+            for leaf, gradient in found.items():
+                assert isinstance(leaf, Leaf)
+                # Out of place, so that an array which a user took from .grad keeps its values.
+                leaf.grad = gradient if leaf.grad is None else np.asarray(leaf.grad + gradient)
+        for node in order:
+            if not (retain_graph or isinstance(node, Leaf)):
+                node.saved, node.parents = None, ()
+
+    # --- Python's own questions ---------------------------------------------------------------------------------------
+
+    __hash__ = object.__hash__
+
+    def __repr__(self) -> str:
+        text = np.array2string(self._array, separator=", ", prefix="tensor(")
+        if self._array.size == 0 and self.shape != (0,):
+            text += f", shape={self.shape}"
+        if self.dtype not in (np.float64, np.int64, np.bool_):
+            text += f", dtype={self.dtype}"
+        return f"tensor({text}{', requires_grad=True' if self.requires_grad else ''})"
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec and self.size == 1 else format(str(self), spec)
+
+    def __len__(self) -> int:
+        return len(self._array)
+
+    def __bool__(self) -> bool:
+        return bool(self._array)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return (self[i] for i in range(len(self)))
+
+    def __float__(self) -> float:
+        return float(self._plain("float(t)", "item()"))
+
+    def __int__(self) -> int:
+        return int(self._plain("int(t)", "item()"))
+
+    def __index__(self) -> int:
+        return self._plain("an index", "item()").__index__()
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        array = self._plain("an array made of it by NumPy", "numpy() or detach()")
+        view = array.view()
+        view.flags.writeable = False
+        return np.array(view, dtype=dtype, copy=copy)
+
+    def _plain(self, what: str, advice: str) -> Array:
+        """The array, where no gradient is lost by handing it out."""
+        if self._node is not None:
+            raise errors.GraphError(
+                f"{what} would silently drop the graph of a tensor that requires gradients; use {advice} to drop it on "
+                "purpose"
+            )
+        return self._array
+
+    def __copy__(self) -> Tensor:
+        if self._storage is None or not (self._node is None or isinstance(self._node, Leaf)):
+            self._plain("a copy", "detach()")
+        return tensor(self._array, requires_grad=self.requires_grad, name=self.name)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        return self.__copy__()
+
+    def __reduce__(self) -> tuple[Callable[..., Tensor], tuple[Any, ...]]:
+        twin = self.__copy__()
+        return tensor, (twin._array, None, twin.requires_grad, twin.name)
+
+    # --- NumPy's questions -------------------------------------------------------------------------------------------
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **keywords: Any) -> Any:
+        recorded = getattr(ops, ufunc.__name__, None)
+        if method == "__call__" and not keywords and isinstance(recorded, Primitive):
+            return recorded(*inputs)
+        spelling = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
+        return _on_constants(getattr(ufunc, method), spelling, inputs, keywords)
+
+    def __array_function__(self, function: Callable[..., Any], types: Any, args: Any, keywords: Any) -> Any:
+        recorded = getattr(ops, function.__name__, None) if function.__module__ == "numpy" else None
+        if isinstance(recorded, Primitive):
+            return recorded(*args, **keywords)
+        return _on_constants(function, function.__name__, args, keywords)
+
+    # --- operators ---------------------------------------------------------------------------------------------------
+
+    def __add__(self, other: Any) -> Any:
+        return ops.add(self, other) if isinstance(other, _OPERANDS) else NotImplemented
+
+    def __radd__(self, other: Any) -> Any:
+        return ops.add(other, self) if isinstance(other, _OPERANDS) else NotImplemented
+
+    def __sub__(self, other: Any) -> Any:
+        return ops.subtract(self, other) if isinstance(other, _OPERANDS) else NotImplemented
+
+    def __rsub__(self, other: Any) -> Any:
+        return ops.subtract(other, self) if isinstance(other, _OPERANDS) else NotImplemented
+
+    def __mul__(self, other: Any) -> Any:
+        return ops.multiply(self, other) if isinstance(other, _OPERANDS) else NotImplemented
+
+    def __rmul__(self, other: Any) -> Any:
+        return ops.multiply(other, self) if isinstance(other, _OPERANDS) else NotImplemented
+
+    def __truediv__(self, other: Any) -> Any:
+        return ops.divide(self, other) if isinstance(other, _OPERANDS) else NotImplemented
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return ops.divide(other, self) if isinstance(other, _OPERANDS) else NotImplemented
+
+    def __pow__(self, other: Any) -> Any:
+        return ops.power(self, other) if isinstance(other, _OPERANDS) else NotImplemented
+
+    def __rpow__(self, other: Any) -> Any:
+        return ops.power(other, self) if isinstance(other, _OPERANDS) else NotImplemented
+
+    def __matmul__(self, other: Any) -> Any:
+        return ops.matmul(self, other) if isinstance(other, _OPERANDS) else NotImplemented
+
+    def __rmatmul__(self, other: Any) -> Any:
+        return ops.matmul(other, self) if isinstance(other, _OPERANDS) else NotImplemented
+
+    def __neg__(self) -> Any:
+        return ops.negative(self)
+
+    def __pos__(self) -> Any:
+        return self
+
+    def __abs__(self) -> Any:
+        return ops.absolute(self)
+
+    def __eq__(self, other: object) -> Any:
+        return ops.equal(self, other) if isinstance(other, _OPERANDS) else NotImplemented
+
+    def __ne__(self, other: object) -> Any:
+        return ops.not_equal(self, other) if isinstance(other, _OPERANDS) else NotImplemented
+
+    def __gt__(self, other: Any) -> Any:
+        return ops.greater(self, other) if isinstance(other, _OPERANDS) else NotImplemented
+
+    def __ge__(self, other: Any) -> Any:
+        return ops.greater_equal(self, other) if isinstance(other, _OPERANDS) else NotImplemented
+
+    def __lt__(self, other: Any) -> Any:
+        return ops.less(self, other) if isinstance(other, _OPERANDS) else NotImplemented
+
+    def __le__(self, other: Any) -> Any:
+        return ops.less_equal(self, other) if isinstance(other, _OPERANDS) else NotImplemented
+
+    def __getitem__(self, index: Any) -> Any:
+        return ops.getitem(self, _plain_index(index))
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        raise errors.MutationError(
+            "t[i] = v: a tensor never changes in place, or its gradients would be wrong; make a new one with "
+            "tg.where(condition, v, t), or update a leaf between two graphs with t.data = array"
+        )
+
+    def _augmented(self, _: Any) -> Any:
+        if isinstance(self._node, Leaf):
+            raise errors.MutationError(
+                f"augmented assignment (-=, += and so on) to leaf {self.name or ''} would bind its name to a result "
+                "and lose the parameter; update it with optim.SGD([...], lr).step(), or with w.data = w.data - lr * "
+                "w.grad"
+            )
+        return NotImplemented  # Python then computes t = t + other: a new tensor by the same name
+
+    __iadd__ = __isub__ = __imul__ = __itruediv__ = __ipow__ = __imatmul__ = _augmented
+
+    # --- methods, as of numpy.ndarray ---------------------------------------------------------------------------------
+
+    @property
+    def T(self) -> Any:
+        return ops.transpose(self)
+
+    @property
+    def mT(self) -> Any:
+        return ops.swapaxes(self, -1, -2)
+
+    def sum(self, axis: Any = None, keepdims: bool = False) -> Any:
+        """See `tinygrad_np.sum`."""
+        return ops.sum(self, axis, keepdims)
+
+    def mean(self, axis: Any = None, keepdims: bool = False) -> Any:
+        """See `tinygrad_np.mean`."""
+        return ops.mean(self, axis, keepdims)
+
+    def max(self, axis: Any = None, keepdims: bool = False) -> Any:
+        """See `tinygrad_np.max`."""
+        return ops.max(self, axis, keepdims)
+
+    def min(self, axis: Any = None, keepdims: bool = False) -> Any:
+        """See `tinygrad_np.min`."""
+        return ops.min(self, axis, keepdims)
+
+    def reshape(self, *shape: Any) -> Any:
+        """Take the shape as one tuple or as separate integers; see `tinygrad_np.reshape`."""
+        return ops.reshape(self, shape[0] if len(shape) == 1 else shape)
+
+    def flatten(self) -> Any:
+        """All entries in one axis, in C order, as ``ndarray.flatten`` (`tinygrad_np.flatten` keeps the first axis)."""
+        return ops.reshape(self, (-1,))
+
+    ravel = flatten
+
+    def transpose(self, *axes: Any) -> Any:
+        """Take the axes as one tuple or as separate integers; see `tinygrad_np.transpose`."""
+        return ops.transpose(self, axes[0] if len(axes) == 1 else axes or None)
+
+    def swapaxes(self, axis1: int, axis2: int) -> Any:
+        """See `tinygrad_np.swapaxes`."""
+        return ops.swapaxes(self, axis1, axis2)
+
+    def astype(self, dtype: Any) -> Any:
+        """See `tinygrad_np.astype`."""
+        return ops.astype(self, dtype)
+
+
+Primitive.result = Tensor
+
+
+def _plain_index(index: Any) -> Any:
+    """An index with arrays in place of the tensors in it; they are constants, being integers or bools."""
+    if isinstance(index, tuple):
+        return tuple(_plain_index(part) for part in index)
+    return index._array if isinstance(index, Value) else index
+
+
+def _on_constants(function: Callable[..., Any], spelling: str, args: Any, keywords: Any) -> Any:
+    """Let NumPy compute what is not recorded, where no gradient is lost by that."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, (list, tuple)):
+            return type(value)(plain(v) for v in value)
+        if isinstance(value, Tensor):
+            return value._plain(f"np.{spelling}, which is not recorded,", "t.numpy() or t.detach()")
+        return value
+
+    if isinstance(out := keywords.get("out"), tuple) and any(isinstance(o, Value) for o in out):
+        raise errors.MutationError(
+            f"np.{spelling}: expected arrays as out=, got a Tensor, which never changes in place"
+        )
+    return function(*plain(args), **{key: plain(value) for key, value in keywords.items()})
+
+
+def _checked(array: Array, requires_grad: bool) -> None:
+    if array.dtype.kind not in "biufc":
+        raise errors.DtypeError(
+            f"tensor: expected numbers, got dtype {array.dtype}; convert the entries to float first"
+        )
+    if requires_grad and array.dtype.kind != "f":
+        raise errors.DtypeError(
+            f"tensor: expected a real floating-point dtype with requires_grad=True, got {array.dtype}; write "
+            f"tensor(..., dtype=float) or leave requires_grad out"
+        )
+
+
+def tensor(data: Any, dtype: Any = None, requires_grad: bool = False, name: str | None = None) -> Tensor:
+    """Make a Tensor of a copy of `data`, in native byte order.
+
+    Parameters
+    ----------
+    data : array, number, nested sequence of numbers, or constant Tensor
+    dtype : dtype, optional
+        NumPy's choice without it.
+    requires_grad : bool
+        Make it a leaf, to which gradients flow; floating-point dtypes only.
+    name : str, optional
+        What error messages and the printed tape call it.
+
+    Raises
+    ------
+    DtypeError
+        For entries that are no numbers, or integers, bools or complex numbers with ``requires_grad=True``.
+    ShapeError
+        For a ragged list.
+    GraphError
+        If `data` is a Tensor that requires gradients: detach it first.
+
+    Examples
+    --------
+    >>> tensor([[1, 2], [3, 4]], dtype=float, requires_grad=True)
+    tensor([[1., 2.],
+            [3., 4.]], requires_grad=True)
+    """
+    if isinstance(data, Tensor):
+        data = data._plain("tensor(t)", "tensor(t.detach())")
+    try:
+        array = np.array(data, dtype=dtype, subok=False)
+    except ValueError as error:
+        raise errors.ShapeError(f"tensor: expected numbers in a regular grid; NumPy says: {error}") from error
+    _checked(array, requires_grad)
+    array = array.astype(array.dtype.newbyteorder("="), copy=False)
+    storage = Storage(name)
+    return Tensor(array, Leaf(array, storage) if requires_grad else None, storage)
+
+
+def from_numpy(array: Array, requires_grad: bool = False, name: str | None = None) -> Tensor:
+    """Make a Tensor that shares the memory of `array`, instead of copying it as `tensor` does.
+
+    What you write into `array` later changes the Tensor without a trace: gradients of graphs recorded before would be
+    wrong, and nothing can tell. Write through ``t.data = ...``, or not at all.
+
+    Raises
+    ------
+    DtypeError
+        As `tensor`, and for an array that is not in native byte order.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> a = np.zeros(2)
+    >>> t = from_numpy(a)
+    >>> a[0] = 5.0
+    >>> t
+    tensor([5., 0.])
+    """
+    if not isinstance(array, np.ndarray):
+        raise errors.ArgumentError(
+            f"from_numpy: expected an array, got {type(array).__name__}; use tensor() for other data"
+        )
+    if not array.dtype.isnative:
+        raise errors.DtypeError(
+            f"from_numpy: expected native byte order, got {array.dtype.str!r}; use tensor(), which copies"
+        )
+    _checked(array, requires_grad)
+    array, storage = array.view(np.ndarray), Storage(name)
+    return Tensor(array, Leaf(array, storage) if requires_grad else None, storage)
+
+
+def stop_gradient(x: Any) -> Any:
+    """`x` as a constant: a Tensor detached from its graph, anything else as it is.
+
+    Examples
+    --------
+    >>> w = tensor(3.0, requires_grad=True)
+    >>> engine.grad(w * stop_gradient(w), w)
+    tensor(3.)
+    """
+    return x.detach() if isinstance(x, Tensor) else x

@@ -1,0 +1,85 @@
+"""What the engine asks of arrays and of the tensors that hold them; the calculus is in engine.py."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tinygrad_np import errors
+
+if TYPE_CHECKING:
+    from tinygrad_np.engine import Node
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+clock = itertools.count()
+"""One clock for "recorded at" and "written at", so that the two can be compared."""
+
+
+class Storage:
+    """The memory behind a leaf: its name, and when it was last written in place. Views and detached twins share it."""
+
+    __slots__ = ("name", "written")
+
+    def __init__(self, name: str | None = None) -> None:
+        self.name = name
+        self.written = -1
+
+    def touch(self) -> None:
+        """Note that the memory is being written now: whatever saved it before is stale."""
+        self.written = next(clock)
+
+
+class Value:
+    """An array, and the node that made it where a gradient may flow; `Tensor` adds operators and methods to this."""
+
+    __slots__ = ("__weakref__", "_array", "_node", "_storage")
+
+    astype: Any  # Tensor's, which the engine calls to bring a gradient into its argument's dtype
+
+    def __init__(self, array: Array, node: Node | None = None, storage: Storage | None = None) -> None:
+        self._array = array
+        self._node = node
+        self._storage = storage
+
+
+def shape_of(value: Any) -> Any:
+    """The shape of an array, a number or a Value; a list of shapes for a sequence of these."""
+    if isinstance(value, (list, tuple)):
+        return [shape_of(v) for v in value]
+    return value._array.shape if isinstance(value, Value) else np.shape(value)
+
+
+def shares(value: Value, out: Array) -> bool:
+    """Whether `out` lies in the memory of a leaf, of which updates are noted."""
+    return value._storage is not None and np.may_share_memory(out, value._array)
+
+
+def kept(value: Any) -> Any:
+    """What the tape keeps of a value: itself, but a copy of a read-only view, as `Tensor.data` gives of a parameter."""
+    if type(value) is np.ndarray and value.base is not None and not value.flags.writeable:
+        return value.copy() if getattr(value.base, "flags", value.flags).writeable else value
+    return value
+
+
+def sum_to(x: Any, shape: tuple[int, ...]) -> Any:
+    """Undo broadcasting: add up the entries of `x` that were one entry in `shape`."""
+    ahead = x.ndim - len(shape)
+    if ahead < 0 or any(n not in (1, m) for n, m in zip(shape, x.shape[ahead:], strict=True)):
+        raise errors.ShapeError(f"sum_to: expected a shape that broadcasts to x's {x.shape}, got {shape}")
+    axes = tuple(i for i, n in enumerate(x.shape) if i < ahead or (shape[i - ahead] == 1 and n != 1))
+    return x.sum(axis=axes).reshape(shape)
+
+
+def start(op: str, array: Array, seed: Any) -> Array:
+    """The gradient to start from: one for a scalar, otherwise what the caller gave, in the result's shape and dtype."""
+    if seed is None and array.size != 1:
+        raise errors.no_scalar(op, array.shape)
+    given = np.ones_like(array) if seed is None else np.asarray(seed._array if isinstance(seed, Value) else seed)
+    if given.shape != array.shape:
+        raise errors.seed_shape(op, array.shape, given.shape)
+    if given.dtype.kind not in "fiub":
+        raise errors.seed_dtype(op, given.dtype)
+    return given.astype(array.dtype, copy=False)
