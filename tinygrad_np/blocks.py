@@ -9,7 +9,8 @@ student is marked by and what trains a network are one formula. Arrays of any re
 arrays (a loss: a NumPy float) go out; no input is changed. Shapes that do not fit raise `ShapeError`.
 
 The layers are the course's too: `backward` gets the input again, parameters are arrays that `SGD` writes into, and
-`Dense` draws its weights from NumPy's global generator, so that a run after ``np.random.seed`` gives the course's numbers.
+`Dense` draws its weights from NumPy's global generator, so that a run after ``np.random.seed`` gives the course's
+numbers.
 """
 
 from __future__ import annotations

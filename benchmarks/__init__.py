@@ -1,0 +1,11 @@
+"""Benchmarks: what a step costs, as a multiple of the same step written by hand in NumPy. Run ``python -m benchmarks``.
+
+BLAS reads how many threads to use when NumPy is imported, so it is told here, before any other module of the package.
+"""
+
+import os
+
+THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+
+for variable in THREADS:
+    os.environ.setdefault(variable, "1")

@@ -1,0 +1,327 @@
+"""What every primitive of the package must do, taken from the registry, so that none can be missed."""
+
+import warnings
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import tinygrad_np as tg
+from tests.cases import CASES, Refused, Trial
+from tests.checker import check_gradients
+from tinygrad_np.engine import Plan, Primitive, registry
+from tinygrad_np.errors import TinygradError
+
+PRIMITIVES = {name: p for name, p in registry.items() if name.startswith("tinygrad_np.")}
+every_primitive = pytest.mark.parametrize("primitive", list(CASES), ids=str)
+FAR = 1e-4  # how exact float32 gradients must be, relative to the largest
+
+
+def draw(primitive, trial, rng):
+    return [np.asarray(a) for a in CASES[primitive].draw(rng, trial.shapes)]
+
+
+def call(primitive, arrays, static=()):
+    return primitive(list(arrays), *static) if primitive.sequence else primitive(*arrays, *static)
+
+
+def live_positions(primitive, arrays):
+    """Which arrays a gradient flows to: floats whose argument has a rule."""
+    names = primitive.arguments * (len(arrays) if primitive.sequence else 1)
+    return [i for i, a in enumerate(arrays) if primitive.rules[names[i]] is not None and a.dtype.kind == "f"]
+
+
+def as_function(primitive, arrays, static):
+    """The primitive as a function of its live arguments alone."""
+    positions = live_positions(primitive, arrays)
+
+    def function(*live):
+        full = list(arrays)
+        for position, tensor in zip(positions, live, strict=True):
+            full[position] = tensor
+        return call(primitive, full, static)
+
+    return function, [arrays[i] for i in positions]
+
+
+def check_values(primitive, arrays, static):
+    """Value, dtype and shape are NumPy's, on raw arrays and recorded; nothing that came in is changed."""
+    with np.errstate(all="ignore"):
+        expected = np.asarray(CASES[primitive].reference(*arrays, *static))
+        frozen = [a.copy() for a in arrays]
+        for a in arrays:
+            a.flags.writeable = False
+        raw = np.asarray(call(primitive, arrays, static))
+        live = live_positions(primitive, arrays)
+        tensors = [tg.from_numpy(a, requires_grad=i in live) for i, a in enumerate(arrays)]
+        recorded = call(primitive, tensors, static)
+        mixed = call(
+            primitive, [t if i in live else a for i, (t, a) in enumerate(zip(tensors, arrays, strict=True))], static
+        )
+    assert raw.dtype == recorded.dtype == expected.dtype
+    assert raw.shape == recorded.shape == expected.shape
+    np.testing.assert_allclose(raw, expected, rtol=1e-13, atol=1e-13)
+    np.testing.assert_array_equal(recorded.numpy(), raw)
+    assert recorded.requires_grad == bool(live and expected.dtype.kind == "f")
+    if live:
+        np.testing.assert_array_equal(mixed.numpy(), raw)
+        assert mixed.requires_grad == recorded.requires_grad
+    for array, copy in zip(arrays, frozen, strict=True):
+        np.testing.assert_array_equal(array, copy)
+    return tensors, recorded
+
+
+def check_pull_back(tensors, out, seed):
+    """Each gradient has its argument's shape and dtype, memory of its own, and comes from an unchanged seed."""
+    live = [t for t in tensors if t.requires_grad]
+    frozen = seed.copy()
+    seed.flags.writeable = False
+    with np.errstate(all="ignore"):
+        gradients = tg.grad(out, live, seed=seed)
+        again = tg.grad(out, live, seed=seed)
+        recorded = tg.grad(out, live, seed=seed, create_graph=True)
+    np.testing.assert_array_equal(seed, frozen)
+    memories = [seed, *(t.numpy() for t in tensors), *(g.numpy() for g in (*gradients, *again, *recorded))]
+    for i, memory in enumerate(memories):
+        assert not any(np.shares_memory(memory, other) for other in memories[:i])
+    for tensor, gradient, same, graph in zip(live, gradients, again, recorded, strict=True):
+        assert gradient.shape == tensor.shape
+        assert gradient.dtype == tensor.dtype
+        assert gradient.numpy().tobytes() == same.numpy().tobytes()
+        np.testing.assert_array_equal(gradient.numpy(), graph.numpy())
+    return gradients
+
+
+def run(primitive, trial, rng, change=lambda arrays: arrays):
+    """Values and one backward pass at the trial's shapes; returns arrays, tensors and gradients."""
+    arrays = change(draw(primitive, trial, rng))
+    tensors, out = check_values(primitive, arrays, trial.static)
+    gradients = check_pull_back(tensors, out, rng.normal(size=out.shape).astype(out.dtype)) if out.requires_grad else ()
+    return arrays, tensors, gradients
+
+
+def check_smooth(primitive, trial, rng, arrays=None, order=2):
+    arrays = draw(primitive, trial, rng) if arrays is None else arrays
+    function, live = as_function(primitive, arrays, trial.static)
+    if live and np.asarray(call(primitive, arrays, trial.static)).dtype.kind == "f":
+        check_gradients(function, live, rng, order)
+
+
+def strided(array):
+    """The same entries, every second of a larger memory, backwards."""
+    view = np.full([2 * n for n in array.shape], 1, array.dtype)[(..., *(slice(None, None, -2) for _ in array.shape))]
+    view[...] = array
+    return view
+
+
+LAYOUTS = {
+    "C": lambda a: a,
+    "Fortran": lambda a: np.array(a, order="F"),
+    "strided": strided,
+    "transposed": lambda a: np.array(a.T, order="C").T,
+}
+
+
+def test_every_primitive_has_a_case():
+    assert set(PRIMITIVES.values()) == set(CASES)
+
+
+def test_every_primitive_is_public():
+    assert {str(p) for p in CASES} == {name for name in tg.__all__ if isinstance(getattr(tg, name), Primitive)}
+
+
+def test_every_argument_has_a_rule_or_is_declared_constant():
+    assert all(set(p.rules) - {"g"} == set(p.arguments) for p in CASES)
+
+
+@every_primitive
+def test_gradients_at_the_base_agree_with_differences_to_second_order(primitive):
+    rng = np.random.default_rng(0)
+    run(primitive, CASES[primitive].base, rng)
+    check_smooth(primitive, CASES[primitive].base, rng)
+
+
+@every_primitive
+@given(data=st.data(), seed=st.integers(0, 2**32 - 1), layout=st.sampled_from(sorted(LAYOUTS)))
+def test_drawn_shapes_and_layouts(primitive, data, seed, layout):
+    trial = data.draw(CASES[primitive].trials)
+    rng = np.random.default_rng(seed)
+    run(primitive, trial, rng, lambda arrays: [LAYOUTS[layout](a) for a in arrays])
+    check_smooth(primitive, trial, rng, order=1)
+
+
+@every_primitive
+@given(data=st.data(), seed=st.integers(0, 2**32 - 1))
+def test_drawn_zeros_and_ties(primitive, data, seed):
+    """Single entries are replaced by zeros of both signs and by each other; at a kink only the values are NumPy's."""
+    case, rng = CASES[primitive], np.random.default_rng(seed)
+    trial = data.draw(case.trials)
+
+    def change(arrays):
+        for a in arrays:
+            if a.dtype.kind == "f" and a.size:
+                special = rng.choice([0.0, -0.0, a.reshape(-1)[0]], a.shape)
+                a[...] = np.where(rng.random(a.shape) < 0.5, special, a)
+        return arrays
+
+    _, _, gradients = run(primitive, trial, rng, change)
+    if case.zeros != "pole":
+        assert all(np.isfinite(g.numpy()).all() for g in gradients)
+
+
+@every_primitive
+def test_zeros(primitive):
+    check_special(primitive, 0.0, CASES[primitive].zeros)
+
+
+@every_primitive
+def test_ties(primitive):
+    check_special(primitive, 0.7, CASES[primitive].ties)
+
+
+def check_special(primitive, entry, kind):
+    """All entries alike: differences where that is a smooth point, the stated convention where it is a kink."""
+    case, rng = CASES[primitive], np.random.default_rng(1)
+
+    def fill(arrays):
+        return [np.full_like(a, entry) for a in arrays]
+
+    run(primitive, case.base, rng, fill)
+    if kind == "smooth":
+        check_smooth(primitive, case.base, rng, fill(draw(primitive, case.base, rng)))
+    elif kind == "kink":
+        assert case.conventions
+    else:
+        assert kind == "pole"
+
+
+def conventions():
+    for primitive, case in CASES.items():
+        for i, convention in enumerate(case.conventions):
+            yield pytest.param(primitive, convention, id=f"{primitive}-{i}")
+
+
+@pytest.mark.parametrize(("primitive", "convention"), list(conventions()))
+def test_conventions_at_kinks_and_ends(primitive, convention):
+    """Exactly as stated, and without a warning."""
+    expected = convention.gradients
+    tensors = [tg.tensor(a, float, e is not None) for a, e in zip(convention.arguments, expected, strict=True)]
+    live = [t for t in tensors if t.requires_grad]
+    gradients = tg.grad(call(primitive, tensors, convention.static).sum(), live)
+    for gradient, exact in zip(gradients, [e for e in expected if e is not None], strict=True):
+        np.testing.assert_allclose(gradient.numpy(), exact, rtol=1e-15, atol=0)
+
+
+@every_primitive
+@pytest.mark.parametrize("variant", ["scalar", "empty", "broadcast"])
+def test_variants_are_accepted_or_refused_with_our_error(primitive, variant):
+    trial, rng = getattr(CASES[primitive], variant), np.random.default_rng(2)
+    if isinstance(trial, Trial):
+        _, _, gradients = run(primitive, trial, rng)
+        check_smooth(primitive, trial, rng, order=1)
+        if variant == "scalar":
+            assert all(type(g.data) is np.ndarray and g.shape == () for g in gradients)
+    else:
+        assert isinstance(trial, Refused)
+        arrays = [np.array(rng.normal(size=shape)) for shape in trial.shapes]
+        for arguments in (arrays, [tg.tensor(a, requires_grad=True) for a in arrays]):
+            with pytest.raises(TinygradError, match=f"^{primitive}: ") as caught:
+                call(primitive, arguments, trial.static)
+            assert isinstance(caught.value, trial.error)
+
+
+@every_primitive
+def test_a_broadcast_view_is_an_input_like_any_other(primitive):
+    """Entries that share memory (stride 0), as `numpy.broadcast_to` makes them."""
+
+    def repeat_first(arrays):
+        return [np.broadcast_to(a[(slice(1),) * a.ndim], a.shape) for a in arrays]
+
+    run(primitive, CASES[primitive].base, np.random.default_rng(3), repeat_first)
+
+
+@every_primitive
+def test_strided_inputs(primitive):
+    case = CASES[primitive]
+    plain = run(primitive, case.base, np.random.default_rng(4))
+    views = run(primitive, case.base, np.random.default_rng(4), lambda arrays: [strided(a) for a in arrays])
+    for gradient, expected in zip(views[2], plain[2], strict=True):
+        np.testing.assert_allclose(gradient.numpy(), expected.numpy(), rtol=1e-13, atol=1e-13)
+
+
+@every_primitive
+def test_float32_in_float32_gradients_out(primitive):
+    case = CASES[primitive]
+
+    def halve(arrays):
+        return [a.astype(np.float32) if a.dtype.kind == "f" else a for a in arrays]
+
+    rng = np.random.default_rng(5)
+    arrays = halve(draw(primitive, case.base, rng))
+    live = live_positions(primitive, arrays)
+    results = []
+    for dtype in (np.float32, np.float64):
+        inputs = [a.astype(dtype) if a.dtype.kind == "f" else a for a in arrays]
+        tensors = [tg.tensor(a, requires_grad=i in live) for i, a in enumerate(inputs)]
+        out = call(primitive, tensors, case.base.static)
+        if not out.requires_grad:
+            return
+        if primitive is not tg.astype:
+            assert out.dtype == dtype
+        results.append([g.numpy() for g in tg.grad(out, [tensors[i] for i in live], seed=np.ones(out.shape))])
+    for single, double in zip(*results, strict=True):
+        assert single.dtype == np.float32
+        np.testing.assert_allclose(single, double, rtol=FAR, atol=FAR * np.abs(double).max(initial=0))
+
+
+@every_primitive
+def test_integers_and_bools_take_part_as_constants(primitive):
+    """An integer array gives NumPy's value; where a rule multiplies by it, the gradient is right too."""
+    case, rng = CASES[primitive], np.random.default_rng(6)
+    arrays = draw(primitive, case.base, rng)
+    whole = [np.where(a > 0, 2, 1) if a.dtype.kind == "f" else a for a in arrays]
+    static = tuple("float64" if s == "float64" else s for s in case.base.static)
+    raw = np.asarray(call(primitive, whole, static))
+    np.testing.assert_allclose(raw, case.reference(*whole, *static), rtol=1e-13)
+    assert not call(primitive, [tg.tensor(a) for a in whole], static).requires_grad
+
+
+def refusals():
+    for primitive, case in CASES.items():
+        for i, refusal in enumerate(case.refusals):
+            yield pytest.param(primitive, *refusal, id=f"{primitive}-{i}")
+
+
+@pytest.mark.parametrize(("primitive", "arguments", "error", "words"), list(refusals()))
+def test_refusals_say_what_was_expected(primitive, arguments, error, words):
+    with pytest.raises(error, match=words) as caught:
+        primitive(*arguments)
+    assert isinstance(caught.value, TinygradError)
+
+
+def test_every_rule_is_really_called(monkeypatch):
+    """Coverage counts a lambda inside a call as run when the module is imported; this counts calls."""
+    called = Counter()
+    original = Primitive._plan
+
+    def counting(self, live):
+        def wrapped(position, rule):
+            def counted(*values):
+                called[self, position] += 1
+                return rule(*values)
+
+            return counted
+
+        plan = original(self, live)
+        return Plan(tuple((i, wrapped(i, rule), slots) for i, rule, slots in plan.calls), plan.keep)
+
+    monkeypatch.setattr(Primitive, "_plan", counting)
+    for primitive, case in CASES.items():
+        monkeypatch.setattr(primitive, "_plans", {})
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            run(primitive, case.base, np.random.default_rng(7))
+    expected = {(p, i) for p in CASES for i, a in enumerate(p.arguments) if p.rules[a] is not None}
+    assert {key for key, count in called.items() if count} == expected
