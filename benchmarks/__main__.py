@@ -31,6 +31,8 @@ def main(arguments: Sequence[str] | None = None, workloads: Sequence[Workload] =
     options = parser.parse_args(arguments)
     if options.rounds < 1 or not 0 < options.seconds < 60:
         parser.error("expected --rounds of at least 1 and --seconds above 0 and below 60")
+    if options.json is not None and not options.json.parent.is_dir():
+        parser.error(f"expected --json in a folder that exists, got {str(options.json)!r}")
 
     try:
         for workload in workloads:
@@ -75,7 +77,7 @@ def processor() -> str:
 
 
 def markdown(report: dict[str, Any]) -> str:
-    """A report, new or read back from JSON, as a header line and a table: one row a workload, one column a contender."""
+    """A report, new or read back from JSON, as a header and a table: one row a workload, one column a contender."""
     workloads, unit = report["workloads"], report["unit"]
     names = list(dict.fromkeys(name for workload in workloads for name in workload["contenders"]))
     others = [name for name in names if name != unit]
@@ -85,14 +87,15 @@ def markdown(report: dict[str, Any]) -> str:
         contenders, operations = workload["contenders"], workload["operations"]
         row = [workload["name"], f"{contenders[unit]['microseconds']:.1f}"]
         for name in others:
-            row.append("{ratio:.2f} ({lowest:.2f} to {highest:.2f})".format(**contenders[name]) if name in contenders else "")
+            spread = "{ratio:.2f} ({lowest:.2f} to {highest:.2f})"
+            row.append(spread.format(**contenders[name]) if name in contenders else "")
         recorded = operations and OURS in contenders
         row.append(f"{contenders[OURS]['microseconds'] / operations:.2f}" if recorded else "")
         rows.append(row)
     threads = "/".join(sorted(set(report["blas_threads"].values())))
     header = (
         f"Python {report['python']}, NumPy {report['numpy']}, {report['processor']}, BLAS threads: {threads}, "
-        f"{report['rounds']} rounds.\nTimes of one step as multiples of {unit}: median (lowest to highest) of the "
+        f"rounds: {report['rounds']}.\nTimes of one step as multiples of {unit}: median (lowest to highest) of the "
         "rounds' ratios."
     )
     return "\n".join([header, "", *(f"| {' | '.join(row)} |" for row in rows)]) + "\n"

@@ -1,7 +1,7 @@
 """What is measured. A workload is one step from one start; its contenders each write that step in their own way.
 
-To add a contender write a class with `step` and `results` and name it in the workload's table; to add a workload add
-one to `WORKLOADS`.
+To add a contender, write a class with `step` and `results` and name it in `CHAIN` or `NETWORK`. At the end stands what
+is run, `WORKLOADS`.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ from tinygrad_np import nn, optim
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
-EXPERT, STUDENT, OURS = "expert NumPy", "student NumPy", "tinygrad_np"
-UNIT = EXPERT
+UNIT = "expert NumPy"
 """The contender that all others are divided by: preallocated buffers, ``out=``, in place. Every workload has it."""
+
+STUDENT, OURS = "student NumPy", "tinygrad_np"
 
 
 class Contender(Protocol):
@@ -59,17 +60,20 @@ class Chain:
 
 
 class ExpertChain:
-    # A ufunc that writes into its own length-1 input takes twice as long as one that writes elsewhere, so that nothing
-    # here does: sums alternate between two buffers.
+    """Every result goes into a buffer made before."""
+
+    # A ufunc that writes into its own length-1 input takes twice as long as one that writes elsewhere. None does here:
+    # the running gradients move between two buffers each.
 
     def __init__(self, chain: Chain) -> None:
         self.first, self.a, self.b = chain.start()
         self.gradients = chain.gradients
-        self.values = [self.first, *(np.empty(1) for _ in range(chain.length))]
-        if not chain.gradients:  # then no value is needed twice
-            self.values = [self.first, *[np.empty(1)] * chain.length]
+        later = [np.empty(1) for _ in range(chain.length)]
+        if not chain.gradients:  # then no y is needed again, and one buffer serves them all
+            later = later[:1] * chain.length
+        self.values = [self.first, *later]
         self.product = np.empty(1)
-        self.sums = [np.empty(1) for _ in range(6)]
+        self.running = [np.empty(1) for _ in range(6)]
         self.found: list[Array] = []
 
     def step(self) -> float:
@@ -78,7 +82,7 @@ class ExpertChain:
             multiply(y, a, out=product)
             add(product, b, out=following)
         if self.gradients:
-            g, g_a, g_b, spare, spare_a, spare_b = self.sums
+            g, g_a, g_b, spare, spare_a, spare_b = self.running
             g.fill(1.0)
             g_a.fill(0.0)
             g_b.fill(0.0)
@@ -87,7 +91,9 @@ class ExpertChain:
                 add(g_a, product, out=spare_a)
                 add(g_b, g, out=spare_b)
                 multiply(g, a, out=spare)
-                g, g_a, g_b, spare, spare_a, spare_b = spare, spare_a, spare_b, g, g_a, g_b
+                g, spare = spare, g
+                g_a, spare_a = spare_a, g_a
+                g_b, spare_b = spare_b, g_b
             self.found = [g, g_a, g_b]
         return self.values[-1].item()
 
@@ -96,6 +102,8 @@ class ExpertChain:
 
 
 class StudentChain:
+    """The formulas as they are, each result a new array."""
+
     def __init__(self, chain: Chain) -> None:
         self.first, self.a, self.b = chain.start()
         self.gradients, self.length = chain.gradients, chain.length
@@ -121,6 +129,8 @@ class StudentChain:
 
 
 class OurChain:
+    """The formula of the value alone; even where no gradient is asked for, the tape is written."""
+
     def __init__(self, chain: Chain) -> None:
         self.first, self.a, self.b = (tg.tensor(number, requires_grad=True) for number in chain.start())
         self.gradients, self.length = chain.gradients, chain.length
@@ -156,26 +166,28 @@ class Network:
 
 
 class ExpertNetwork:
-    # Nothing is allocated in a step; constants are 0-d arrays, which a ufunc need not convert; `ones.dot` sums columns
-    # faster than `sum`; and a mask of floats from `sign` multiplies faster than one of bools from `>`.
+    """Every result goes into a buffer made before."""
+
+    # Nothing is allocated in a step. Constants are 0-d arrays, which a ufunc need not convert; `ones.dot` sums faster
+    # than `sum`; a mask of floats from `sign` multiplies faster than one of bools from `>`; and the update writes
+    # elsewhere than it reads, for b may have length 1 (see ExpertChain).
 
     def __init__(self, network: Network) -> None:
         self.weights = network.start()
-        self.gradients = [np.empty_like(weight) for weight in self.weights]
+        self.gradients, self.steps, self.shrunk = ([np.empty_like(w) for w in self.weights] for _ in range(3))
         self.batches = cycle([(x, x.T, true, -true / len(true)) for x, true in network.batches])
         self.one, self.zero = np.array(1.0), np.array(0.0)
-        self.lr, self.shrink = np.array(network.lr), np.array(1 - network.weight_decay)
+        self.lr, self.keep = np.array(network.lr), np.array(1 - network.weight_decay)
         rows, (hidden, outputs) = len(network.batches[0][0]), self.weights[2].shape
         self.z, self.h, self.active, self.g_h = (np.empty((rows, hidden)) for _ in range(4))
         self.margin, self.g_pred = (np.empty((rows, outputs)) for _ in range(2))
-        self.ones, self.ones_flat, self.flat_margin = np.ones(rows), np.ones(rows * outputs), self.margin.reshape(-1)
+        self.ones, self.all_ones, self.all_margins = np.ones(rows), np.ones(rows * outputs), self.margin.reshape(-1)
 
     def step(self) -> float:
         w1, b1, w2, b2 = self.weights
         g_w1, g_b1, g_w2, g_b2 = self.gradients
-        z, h, active, g_h, margin, g_pred, ones = (
-            self.z, self.h, self.active, self.g_h, self.margin, self.g_pred, self.ones,
-        )  # fmt: skip
+        z, h, margin, active = self.z, self.h, self.margin, self.active
+        g_h, g_pred, ones = self.g_h, self.g_pred, self.ones
         x, x_transposed, true, slope = next(self.batches)
 
         x.dot(w1, z)
@@ -186,7 +198,7 @@ class ExpertNetwork:
         np.multiply(margin, true, out=margin)
         np.subtract(self.one, margin, out=margin)
         np.maximum(margin, self.zero, out=margin)
-        loss = self.flat_margin.dot(self.ones_flat) / len(x)
+        loss = self.all_margins.dot(self.all_ones) / len(x)
 
         np.sign(margin, out=g_pred)
         np.multiply(g_pred, slope, out=g_pred)
@@ -198,10 +210,10 @@ class ExpertNetwork:
         x_transposed.dot(g_h, g_w1)
         ones.dot(g_h, g_b1)
 
-        for weight, gradient in zip(self.weights, self.gradients, strict=True):
-            np.multiply(gradient, self.lr, out=gradient)
-            np.multiply(weight, self.shrink, out=weight)
-            np.subtract(weight, gradient, out=weight)
+        for weight, gradient, step, shrunk in zip(self.weights, self.gradients, self.steps, self.shrunk, strict=True):
+            np.multiply(gradient, self.lr, out=step)
+            np.multiply(weight, self.keep, out=shrunk)
+            np.subtract(shrunk, step, out=weight)
         return float(loss)
 
     def results(self) -> Sequence[Array]:
@@ -209,6 +221,8 @@ class ExpertNetwork:
 
 
 class StudentNetwork:
+    """The formulas as they are, each result a new array."""
+
     def __init__(self, network: Network) -> None:
         self.weights = network.start()
         self.batches = cycle(network.batches)
@@ -240,6 +254,8 @@ class StudentNetwork:
 
 
 class OurNetwork:
+    """As a user of the package writes it."""
+
     def __init__(self, network: Network) -> None:
         (inputs, hidden), outputs = network.weights[0].shape, network.weights[2].shape[1]
         self.model = nn.Sequential(nn.Dense(inputs, hidden), nn.ReLU(), nn.Dense(hidden, outputs))
@@ -276,26 +292,29 @@ def circles() -> Network:
 
 
 def digits() -> Network:
-    """Batches as of the 8x8 digits, 39 of 32: dense 64-64, relu, dense 64-10, ten ±1 outputs; random dots, no pictures."""
+    """Random dots in the shape of the 8x8 digits, 39 batches of 32: dense 64-64, relu, dense 64-10, ten ±1 outputs."""
     rng = np.random.default_rng(0)
     inputs = rng.integers(0, 17, size=(39, 32, 64)) / 16
     truth = np.where(rng.integers(10, size=(39, 32, 1)) == np.arange(10), 1.0, -1.0)
     return Network(he_weights(rng, 64, 64, 10), list(zip(inputs, truth, strict=True)))
 
 
-def _chain(name: str, chain: Chain) -> Workload:
-    contenders = {EXPERT: ExpertChain, STUDENT: StudentChain, OURS: OurChain}
-    return Workload(name, {c: partial(start, chain) for c, start in contenders.items()}, 2 * chain.length + 1)
+CHAIN: dict[str, Callable[[Chain], Contender]] = {UNIT: ExpertChain, STUDENT: StudentChain, OURS: OurChain}
+NETWORK: dict[str, Callable[[Network], Contender]] = {UNIT: ExpertNetwork, STUDENT: StudentNetwork, OURS: OurNetwork}
 
 
-def _network(name: str, network: Network) -> Workload:
-    contenders = {EXPERT: ExpertNetwork, STUDENT: StudentNetwork, OURS: OurNetwork}
-    return Workload(name, {c: partial(start, network) for c, start in contenders.items()})
+def chain_workload(name: str, chain: Chain) -> Workload:
+    starts = {contender: partial(make, chain) for contender, make in CHAIN.items()}
+    return Workload(name, starts, operations=2 * chain.length + 1)
+
+
+def network_workload(name: str, network: Network) -> Workload:
+    return Workload(name, {contender: partial(make, network) for contender, make in NETWORK.items()})
 
 
 WORKLOADS = (
-    _chain("chain, forward", Chain(gradients=False)),
-    _chain("chain, gradients", Chain(gradients=True)),
-    _network("circles", circles()),
-    _network("digits, batch of 32", digits()),
+    chain_workload("chain, forward", Chain(gradients=False)),
+    chain_workload("chain, gradients", Chain(gradients=True)),
+    network_workload("circles", circles()),
+    network_workload("digits, batch of 32", digits()),
 )

@@ -269,8 +269,8 @@ def tape(result: Value) -> Tape:
     >>> w = tg.tensor([1.0, 2.0], requires_grad=True, name="w")
     >>> print(tg.tape((w * w).sum()))
         op        inputs  shape  dtype    kept
-    %0  leaf      w       (2,)   float64  0 B
-    %1  multiply  %0 %0   (2,)   float64  32 B
+    %0  leaf w            (2,)   float64  0 B
+    %1  multiply  %0 %0   (2,)   float64  16 B
     %2  sum       %1      ()     float64  0 B
     3 lines keep 16 B, shared arrays counted once
     """

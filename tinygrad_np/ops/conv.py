@@ -129,7 +129,7 @@ def max_pool2d(x: Array, /, size: int = 2) -> Any:
 
     Examples
     --------
-    >>> max_pool2d([[1, 2, 5, 0], [4, 3, 0, 0]])[0]
+    >>> max_pool2d([[1, 2, 5, 0], [4, 3, 0, 0]])
     array([[4, 5]])
     """
     shape = np.shape(x)

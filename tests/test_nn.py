@@ -1,0 +1,193 @@
+"""Layers, and the optimizer that trains them."""
+
+import numpy as np
+import pytest
+
+import tinygrad_np as tg
+from tinygrad_np import nn, optim
+from tinygrad_np.errors import ArgumentError, RangeError
+
+
+def model(seed=0):
+    rng = np.random.default_rng(seed)
+    return nn.Sequential(nn.Dense(3, 4, rng=rng), nn.ReLU(), nn.Dropout(0.5, rng=rng), nn.Dense(4, 2, rng=rng))
+
+
+def test_a_dense_layer_is_the_formula():
+    layer = nn.Dense(3, 2, rng=np.random.default_rng(0))
+    x = np.arange(12.0).reshape(4, 3)
+    np.testing.assert_array_equal(layer(x).numpy(), x @ layer.W.numpy() + layer.b.numpy())
+    assert layer.b.tolist() == [0.0, 0.0]
+    wide = nn.Dense(2000, 50, rng=np.random.default_rng(0)).W.numpy()
+    assert wide.std() == pytest.approx(np.sqrt(2 / 2000), rel=0.02)
+    assert nn.Dense(3, 2, dtype=np.float32)(x.astype(np.float32)).dtype == np.float32
+
+
+def test_parameters_have_names_in_order():
+    assert [name for name, _ in model().named_parameters()] == ["0.W", "0.b", "3.W", "3.b"]
+    assert [w.shape for w in model().parameters()] == [(3, 4), (4,), (4, 2), (2,)]
+
+
+def test_a_shared_layer_has_its_parameters_once():
+    layer = nn.Dense(2, 2)
+    assert [name for name, _ in nn.Sequential(layer, nn.ReLU(), layer).named_parameters()] == ["0.W", "0.b"]
+
+
+def test_a_layer_called_twice_in_one_graph():
+    layer = nn.Dense(2, 2, rng=np.random.default_rng(0))
+    x = np.array([[1.0, 2.0]])
+    W, b = layer.W.numpy(), layer.b.numpy()
+    gW, gb = tg.grad(layer(layer(x)).sum(), [layer.W, layer.b])
+    ones = np.ones((1, 2))
+    np.testing.assert_allclose(gW.numpy(), (x @ W + b).T @ ones + x.T @ (ones @ W.T))
+    np.testing.assert_allclose(gb.numpy(), (ones + ones @ W.T)[0])
+
+
+def test_sequential_is_callable_iterable_indexable():
+    net = model()
+    assert len(net) == 4
+    assert net[1] is list(net)[1]
+    assert isinstance(net[:2], nn.Sequential)
+    assert net[:2].parameters()[0] is net[0].W
+    assert nn.Sequential()(3) == 3
+    assert repr(net) == "Sequential(\n  (0): Dense(3, 4)\n  (1): ReLU()\n  (2): Dropout(0.5)\n  (3): Dense(4, 2)\n)"
+
+
+def test_train_and_eval_reach_every_layer():
+    inner = model()
+    outer = nn.Sequential(inner, nn.ReLU())
+    assert outer.eval() is outer
+    assert not any(layer.training for layer in (outer, inner, *inner, outer[1]))
+    assert outer.train() is outer
+    assert all(layer.training for layer in (outer, inner, *inner, outer[1]))
+
+
+def test_any_callable_takes_part():
+    class Shift:
+        """Not a Layer, but has what a layer may have."""
+
+        def __init__(self):
+            self.by, self.training = tg.tensor(1.0, requires_grad=True), True
+
+        def __call__(self, x):
+            return x + self.by
+
+        def named_parameters(self):
+            yield "by", self.by
+
+        def train(self):
+            self.training = True
+
+        def eval(self):
+            self.training = False
+
+    shift = Shift()
+    net = nn.Sequential(tg.relu, shift, lambda x: x * 2)
+    assert net(tg.tensor([-1.0, 1.0])).tolist() == [2.0, 4.0]
+    assert [name for name, _ in net.named_parameters()] == ["1.by"]
+    net.eval()
+    assert not shift.training
+    net.train()
+    assert shift.training
+
+
+def test_a_users_layer_finds_its_attributes():
+    class Twice(nn.Layer):
+        def __init__(self):
+            self.inner = nn.Dense(2, 2)
+            self.scale = tg.tensor([1.0], requires_grad=True)
+            self.constant = tg.tensor([1.0])
+
+        def __call__(self, x):
+            return self.inner(self.inner(x)) * self.scale
+
+    net = nn.Sequential(Twice())
+    assert [name for name, _ in net.named_parameters()] == ["0.inner.W", "0.inner.b", "0.scale"]
+    net.eval()
+    assert not net[0].inner.training
+    assert repr(net[0]) == "Twice()"
+    with pytest.raises(NotImplementedError, match="Layer: a layer writes __call__"):
+        nn.Layer()(1)
+
+
+def test_dropout_drops_in_training_and_scales_in_testing():
+    layer = nn.Dropout(0.25, rng=np.random.default_rng(0))
+    x = tg.tensor(np.ones(10_000), requires_grad=True)
+    out = layer(x)
+    assert set(out.tolist()) == {0.0, 1.0}
+    assert out.numpy().mean() == pytest.approx(0.75, abs=0.02)
+    np.testing.assert_array_equal(tg.grad(out.sum(), x).numpy(), out.numpy())
+    assert set(layer.eval()(x).tolist()) == {0.75}
+    assert layer.train()(x).tolist() != out.tolist()  # another mask
+
+
+def test_dropout_draws_from_its_own_generator():
+    np.random.seed(0)
+    state = np.random.get_state()[1].copy()
+    first = [nn.Dropout(0.5, rng=np.random.default_rng(3))(tg.tensor(np.ones(50))).tolist() for _ in range(2)]
+    nn.Dropout(0.5)(tg.tensor(np.ones(5)))
+    nn.Dense(2, 2)
+    assert first[0] == first[1]
+    np.testing.assert_array_equal(np.random.get_state()[1], state)
+
+
+def test_losses_are_layers():
+    pred, true = tg.tensor([[0.5], [-2.0]]), tg.tensor([[1.0], [-1.0]])
+    assert nn.Hinge()(pred, true).item() == 0.25
+    assert nn.MSE()(pred, true).item() == 0.3125
+
+
+def test_sgd_is_the_courses_update_in_place():
+    w, unused = tg.tensor([1.0, -2.0], requires_grad=True), tg.tensor([5.0], requires_grad=True)
+    memory = w.data
+    sgd = optim.SGD([w, unused], lr=0.1, weight_decay=0.01)
+    (w * w).sum().backward()
+    gradient = w.grad
+    sgd.step()
+    np.testing.assert_allclose(w.numpy(), [1 - 0.1 * 2 - 0.01, -2 + 0.1 * 4 + 0.02], rtol=1e-15)
+    assert np.shares_memory(memory, w.data)
+    assert gradient.tolist() == [2.0, -4.0]
+    assert unused.tolist() == [5.0]
+    sgd.zero_grad()
+    assert w.grad is None
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "words"),
+    [
+        (lambda w: optim.SGD([]), ArgumentError, "at least one parameter"),
+        (lambda w: optim.SGD([w, w]), ArgumentError, r"parameters\[1\] is there twice"),
+        (lambda w: optim.SGD([w * 2]), ArgumentError, r"parameters\[0\] to be a leaf"),
+        (lambda w: optim.SGD([tg.tensor(1.0)]), ArgumentError, "a leaf that requires gradients"),
+        (lambda w: optim.SGD([w], lr=-1), RangeError, "lr to be a finite number of at least 0, got -1"),
+        (lambda w: optim.SGD([w], weight_decay=float("nan")), RangeError, "weight_decay .* got nan"),
+        (lambda w: nn.Dropout(1), RangeError, r"a rate in \[0, 1\), got 1"),
+        (lambda w: nn.Dropout(-0.1), RangeError, "got -0.1"),
+        (lambda w: nn.Dense(0, 2), RangeError, "got 0 and 2"),
+        (lambda w: nn.Sequential(nn.ReLU(), 3), ArgumentError, "layer 1 is a int"),
+    ],
+)
+def test_refusals(make, error, words):
+    with pytest.raises(error, match=words):
+        make(tg.tensor([1.0], requires_grad=True))
+
+
+def test_training_lowers_the_loss_and_is_repeatable():
+    def train():
+        rng = np.random.default_rng(1)
+        net = nn.Sequential(nn.Dense(2, 8, rng=rng), nn.ReLU(), nn.Dense(8, 1, rng=rng))
+        sgd = optim.SGD(net.parameters(), lr=0.1)
+        x = rng.normal(size=(50, 2))
+        y = np.where((x**2).sum(axis=1, keepdims=True) > 1, 1.0, -1.0)
+        losses = []
+        for _ in range(200):
+            sgd.zero_grad()
+            loss = tg.hinge(net(x), y)
+            loss.backward()
+            sgd.step()
+            losses.append(loss.item())
+        return losses
+
+    first = train()
+    assert first[-1] < 0.3 * first[0]
+    assert train() == first
