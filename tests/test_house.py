@@ -48,20 +48,12 @@ def floor(name):
 
 
 def imports(path):
-    """The rooms that a file imports when it is imported (not for typing alone)."""
-    tree = ast.parse(path.read_text())
-    typing_only = {
-        id(inner)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
-        for inner in ast.walk(node)
-    }
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module and id(node) not in typing_only:
-            if node.module == "tinygrad_np":
-                yield from (alias.name for alias in node.names)
-            elif node.module.startswith("tinygrad_np."):
-                yield node.module
+    """The modules of the package that a file imports."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module == "tinygrad_np":
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("tinygrad_np."):
+            yield node.module
 
 
 def code_lines(path):

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from tinygrad_np.values import Array, Value
 
-if TYPE_CHECKING:
-    from tinygrad_np.engine import Node
 
-
-def text(nodes: Sequence[Node]) -> str:
-    """One line a node: number, operation, inputs (lines of the tape, or const), shape, dtype, bytes kept."""
+def text(nodes: Sequence[Any]) -> str:
+    """One line an `engine.Node`: number, operation, inputs (lines of the tape, or const), shape, dtype, bytes kept."""
     number = {node: f"%{i}" for i, node in enumerate(nodes)}
     rows = [("", "op", "inputs", "shape", "dtype", "kept")]
     kept: dict[int, int] = {}

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from tinygrad_np import errors
-
-if TYPE_CHECKING:
-    from tinygrad_np.engine import Node
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -39,9 +36,9 @@ class Value:
 
     astype: Any  # Tensor's, which the engine calls to bring a gradient into its argument's dtype
 
-    def __init__(self, array: Array, node: Node | None = None, storage: Storage | None = None) -> None:
+    def __init__(self, array: Array, node: Any = None, storage: Storage | None = None) -> None:
         self._array = array
-        self._node = node
+        self._node = node  # an engine.Node
         self._storage = storage
 
 
