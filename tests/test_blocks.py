@@ -243,6 +243,18 @@ def test_integer_arrays_give_the_same_numbers(name):
             "dense_g",
         ),
         (
+            lambda: blocks.dense_grad_W(np.ones((2, 3)), np.ones((2, 1)), np.ones((4, 1)), np.ones(1)),
+            ShapeError,
+            "n_in",
+        ),
+        (
+            lambda: blocks.dropout_forward(np.ones((2, 3)), np.ones((4, 2, 3)), 0.5, True),
+            ShapeError,
+            "expected a mask of",
+        ),
+        (lambda: blocks.dropout_grad_input(np.ones(3), np.ones(3), np.ones(2)), ShapeError, "dropout_grad_input: exp"),
+        (lambda: blocks.ConvLayer(1, 2, 3).backward(np.ones((5, 1, 4, 4)), np.ones((5, 2, 3, 3))), ShapeError, "ConvL"),
+        (
             lambda: blocks.relu_grad_input(np.ones(3), np.ones((3, 3))),
             ShapeError,
             "relu_grad_input: expected grad_output",

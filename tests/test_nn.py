@@ -110,6 +110,22 @@ def test_a_users_layer_finds_its_attributes():
         nn.Layer()(1)
 
 
+def test_layers_in_lists_and_dicts_are_found():
+    class Branches(nn.Layer):
+        kind = nn.Dense
+
+        def __init__(self):
+            self.made_of = nn.Dense  # a class is no layer
+            self.hidden = [nn.Dense(2, 2), (nn.Dropout(0.5),)]
+            self.heads = {"a": nn.Dense(2, 1), "scale": tg.tensor(1.0, requires_grad=True)}
+
+    net = Branches()
+    names = [name for name, _ in net.named_parameters()]
+    assert names == ["hidden.0.W", "hidden.0.b", "heads.a.W", "heads.a.b", "heads.scale"]
+    net.eval()
+    assert not net.hidden[1][0].training
+
+
 def test_dropout_drops_in_training_and_scales_in_testing():
     layer = nn.Dropout(0.25, rng=np.random.default_rng(0))
     x = tg.tensor(np.ones(10_000), requires_grad=True)

@@ -52,6 +52,7 @@ def test_tensor_takes_native_byte_order_and_plain_arrays():
         (lambda: tg.tensor([True], requires_grad=True), DtypeError, "got bool"),
         (lambda: tg.tensor([1j], requires_grad=True), DtypeError, "got complex128"),
         (lambda: tg.tensor([object()], requires_grad=True), DtypeError, "expected numbers, got dtype object"),
+        (lambda: tg.tensor(1j, float), DtypeError, "expected numbers of dtype .*float"),
         (lambda: tg.tensor(["a"]), DtypeError, "expected numbers, got dtype <U1"),
         (lambda: tg.tensor([[1.0], [2.0, 3.0]]), ShapeError, "a regular grid"),
         (lambda: tg.tensor(leaf(1.0) * 2), GraphError, r"drop the graph .* tensor\(t.detach\(\)\)"),
@@ -118,7 +119,7 @@ def test_ways_out_that_always_work():
     assert x.numpy().tolist() == [[2.0, 4.0]]
 
 
-@pytest.mark.parametrize("way", [float, int, math.sin, np.asarray, np.array, lambda t: [1, 2, 3][t]])
+@pytest.mark.parametrize("way", [float, int, complex, math.sin, np.asarray, np.array, lambda t: [1, 2, 3][t]])
 def test_ways_out_that_would_drop_the_graph_are_errors_with_advice(way):
     with pytest.raises(GraphError, match=r"silently drop the graph .* use .*(item\(\)|numpy\(\) or detach\(\))"):
         way(leaf(1.0) * 1)
@@ -303,6 +304,48 @@ def test_what_would_drop_the_graph_or_fail_says_so(f, error, words):
     with pytest.raises(error, match=words) as caught:
         f(leaf([1.0, 2.0]))
     assert isinstance(caught.value, TinygradError)
+
+
+def test_memory_of_a_detached_parameter_is_not_written_behind_the_tapes_back():
+    x, w = leaf([1.0, 2.0]), leaf([3.0, 4.0])
+    loss = (x * w).sum()
+    for write in (
+        lambda: np.copyto(w.detach(), 100.0),
+        lambda: np.squeeze(w.detach()).fill(50),
+    ):
+        with pytest.raises(ValueError, match="read-only"):
+            write()
+    for write in (
+        lambda: np.cumsum([1.0, 2.0], out=w.detach()),
+        lambda: np.clip([1.0, 2.0], 0, 1, out=w.detach()),
+        lambda: np.add.at(w.detach(), [0], 7.0),
+    ):
+        with pytest.raises(MutationError, match="a Tensor, which never changes in place"):
+            write()
+    assert w.tolist() == [3.0, 4.0]
+    assert tg.grad(loss, x).tolist() == [3.0, 4.0]
+    copied = (x * np.ravel(w.detach())).sum()
+    w.data = [0.0, 0.0]
+    assert tg.grad(copied, x).tolist() == [3.0, 4.0]
+
+
+def test_read_only_memory_is_refused_before_anything_is_written():
+    array = np.array([1.0, 2.0])
+    array.flags.writeable = False
+    w, v = tg.from_numpy(array, requires_grad=True), leaf([1.0])
+    loss = (w * w).sum()
+    with pytest.raises(MutationError, match="the memory is read-only"):
+        w.data = [0.0, 0.0]
+    v.grad, w.grad = np.ones(1), np.ones(2)
+    with pytest.raises(MutationError, match="read-only"):
+        tg.optim.SGD([v, w]).step()
+    assert v.tolist() == [1.0]
+    assert tg.grad(loss, w).tolist() == [2.0, 4.0]
+
+
+def test_shapes_of_tensors_are_numpys():
+    w = leaf([[1.0, 2.0]])
+    assert (np.shape(w), np.ndim(w), np.size(w), np.size(w, axis=1)) == ((1, 2), 2, 2, 2)
 
 
 def test_in_place_addition_of_a_tracked_tensor_to_an_array_is_refused():

@@ -70,6 +70,20 @@ def _rule(primitive: Primitive, argument: str, **values: Any) -> Any:
     return rule(**values)
 
 
+def _check_dense(function: str, x_input: Array, grad_output: Array, W: Array, b: Array) -> None:
+    if np.ndim(x_input) != 2 or np.shape(W) != (x_input.shape[1], len(b)):
+        raise ShapeError(
+            f"{function}: expected x_input (n_objects, n_in), W (n_in, n_out) and b (n_out,); got {np.shape(x_input)}, "
+            f"{np.shape(W)} and {np.shape(b)}"
+        )
+    _check_gradient(function, grad_output, (len(x_input), len(b)))
+
+
+def _check_mask(function: str, x_input: Array, mask: Array) -> None:
+    if np.shape(mask) not in ((), np.shape(x_input)):
+        raise ShapeError(f"{function}: expected a mask of x_input's shape {np.shape(x_input)}, got {np.shape(mask)}")
+
+
 def _check_gradient(function: str, grad_output: Array, shape: tuple[int, ...]) -> None:
     if np.shape(grad_output) != shape:
         raise ShapeError(f"{function}: expected grad_output of the output's shape {shape}, got {np.shape(grad_output)}")
@@ -99,7 +113,7 @@ def dense_grad_input(x_input: Array, grad_output: Array, W: Array, b: Array) -> 
     >>> dense_grad_input(np.ones((1, 2)), np.array([[1.0]]), np.array([[4.0], [2.0]]), np.zeros(1))
     array([[4., 2.]])
     """
-    _check_gradient("dense_grad_input", grad_output, (len(x_input), len(b)))
+    _check_dense("dense_grad_input", x_input, grad_output, W, b)
     return _rule(ops.matmul, "x", g=grad_output, x_shape=x_input.shape, w=W)
 
 
@@ -112,7 +126,7 @@ def dense_grad_W(x_input: Array, grad_output: Array, W: Array, b: Array) -> Any:
     array([[3.],
            [6.]])
     """
-    _check_gradient("dense_grad_W", grad_output, (len(x_input), len(b)))
+    _check_dense("dense_grad_W", x_input, grad_output, W, b)
     return _rule(ops.matmul, "w", g=grad_output, x=x_input, w_shape=W.shape)
 
 
@@ -124,7 +138,7 @@ def dense_grad_b(x_input: Array, grad_output: Array, W: Array, b: Array) -> Any:
     >>> dense_grad_b(np.ones((2, 2)), np.array([[1.0], [2.0]]), np.ones((2, 1)), np.zeros(1))
     array([3.])
     """
-    _check_gradient("dense_grad_b", grad_output, (len(x_input), len(b)))
+    _check_dense("dense_grad_b", x_input, grad_output, W, b)
     return _rule(ops.add_bias, "b", g=grad_output, axis=-1)
 
 
@@ -246,6 +260,7 @@ def dropout_forward(x_input: Array, mask: Array, drop_rate: float, training_phas
     """
     if not training_phase:
         return ops.multiply.forward(x_input, 1 - drop_rate)
+    _check_mask("dropout_forward", x_input, mask)
     return ops.dropout_mask.forward(x_input, mask)
 
 
@@ -258,6 +273,7 @@ def dropout_grad_input(x_input: Array, grad_output: Array, mask: Array) -> Any:
     array([[0., 4.]])
     """
     _check_gradient("dropout_grad_input", grad_output, np.shape(x_input))
+    _check_mask("dropout_grad_input", x_input, mask)
     return _rule(ops.dropout_mask, "x", g=grad_output, mask=mask)
 
 
@@ -484,6 +500,7 @@ class ConvLayer(_Weighted):
         return self.output
 
     def backward(self, x_input: Array, grad_output: Array) -> Any:
+        _check_gradient("ConvLayer.backward", grad_output, (len(x_input), len(self.W), *x_input.shape[2:]))
         self.grad_b = _rule(ops.add_bias, "b", g=grad_output, axis=1)
         shapes = {"kernel_shape": self.W.shape, "padding": "same"}
         self.grad_W = _rule(ops.conv2d, "kernel", g=grad_output, x=x_input, **shapes)

@@ -6,17 +6,19 @@ order they ran), `pull_back` (the walk that is reverse-mode differentiation), `g
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from contextvars import ContextVar
-from functools import partial
+from collections.abc import Callable
+from contextlib import ContextDecorator
+from contextvars import ContextVar, Token
+from functools import partial, update_wrapper
+from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from operator import attrgetter
 from typing import Any, ClassVar, NamedTuple, overload
 
 import numpy as np
 
-from tinygrad_np import errors, program
-from tinygrad_np.values import Array, Value, clock, kept, shape_of, shares, start, sum_to
+from tinygrad_np import errors, program, values
+from tinygrad_np.signatures import check_rules, parameters, read_forward
+from tinygrad_np.values import Array, Value
 
 Rule = Callable[..., Any]
 
@@ -26,16 +28,29 @@ registry: dict[str, Primitive] = {}
 """Every primitive by ``module.name``; what is defined again (a notebook cell run twice) replaces the former."""
 
 
-@contextmanager
-def recording(mode: bool) -> Iterator[None]:
-    token = _recording.set(mode)
-    try:
-        yield
-    finally:
-        _recording.reset(token)
+class recording(ContextDecorator):
+    """Set whether operations are recorded, for a block or a function, in this thread or asyncio task."""
+
+    def __init__(self, mode: bool) -> None:
+        self.mode = mode
+        self.tokens: list[Token[bool]] = []
+
+    def __enter__(self) -> None:
+        self.tokens.append(_recording.set(self.mode))
+
+    def __exit__(self, *_: object) -> None:
+        _recording.reset(self.tokens.pop())
+
+    def __call__(self, function: Any) -> Any:
+        if isgeneratorfunction(function) or iscoroutinefunction(function) or isasyncgenfunction(function):
+            raise errors.resumed_function(function.__name__)
+        return super().__call__(function)
+
+    def _recreate_cm(self) -> recording:
+        return recording(self.mode)  # each call of a decorated function has tokens of its own
 
 
-def no_grad() -> AbstractContextManager[None]:
+def no_grad() -> recording:
     """Compute without recording: inside, results are constants. Use it in a ``with`` statement or as a decorator.
 
     The mode belongs to the thread or asyncio task that set it, and is restored when the block ends, however it ends.
@@ -61,11 +76,10 @@ class Node:
     __slots__ = ("birth", "dtype", "parents", "plan", "primitive", "saved", "shape")
 
     def __init__(self, primitive: Any, plan: Any, parents: tuple[Node | None, ...], saved: Any, out: Array) -> None:
-        self.primitive: Primitive | None = primitive  # None for a leaf, as is the plan
-        self.plan: Plan | None = plan
+        self.primitive, self.plan = primitive, plan  # None for a leaf
         self.parents = parents
         self.saved: tuple[Any, ...] | None = saved  # None once backward() has freed it
-        self.shape, self.dtype, self.birth = out.shape, out.dtype, next(clock)
+        self.shape, self.dtype, self.birth = out.shape, out.dtype, next(values.clock)
 
     def __str__(self) -> str:
         return str(self.primitive)
@@ -93,27 +107,23 @@ class Primitive:
     def __init__(
         self, forward: Any, broadcasts: bool = False, sequence: bool = False, byproducts: tuple[str, ...] = ()
     ) -> None:
-        code, defaults = forward.__code__, forward.__defaults__ or ()
-        names = code.co_varnames[: code.co_argcount]
-        self.arguments, self.static = names[: code.co_posonlyargcount], names[code.co_posonlyargcount :]
-        variadic = code.co_flags & 0x0C or code.co_kwonlyargcount  # *args, **kwargs
-        if variadic or not self.arguments or (sequence and len(self.arguments) > 1):
-            raise errors.forward_signature(forward.__name__, names)
-        self.forward = self.__wrapped__ = forward
-        self.__name__, self.__qualname__ = forward.__name__, forward.__qualname__
-        self.__module__, self.__doc__ = forward.__module__, forward.__doc__
+        self.arguments, self.static, self._defaults = read_forward(forward, sequence, byproducts)
+        self.forward = forward
+        update_wrapper(self, forward)
         self.broadcasts, self.sequence, self.byproducts = broadcasts, sequence, byproducts
+        self.names = ("out", *self.arguments, *self.static, *byproducts)
         self.rules: dict[str, Rule | None] = {}
-        self._defaults = dict(zip(names[len(names) - len(defaults) :], defaults, strict=True))
         self._usual = tuple(self._defaults[n] for n in self.static if n in self._defaults)
         self._plans: dict[int, Plan] = {}
-        registry[f"{self.__module__}.{self.__qualname__}"] = self
+        registry[f"{self.__module__}.{forward.__qualname__}"] = self
 
     def __repr__(self) -> str:
-        return f"<primitive {self.__name__}({', '.join((*self.arguments, '/', *self.static))})>"
+        return f"<primitive {self}({', '.join((*self.arguments, '/', *self.static))})>"
 
     def __str__(self) -> str:
-        return str(self.__name__)
+        return str(self.forward.__name__)
+
+    __reduce__ = __str__  # copies and pickles are this very object, by its name in its module
 
     def def_vjp(self, /, **rules: Rule | None) -> None:
         """Give the rule of every array argument by its name: a function of ``g`` and of what it needs, or None.
@@ -127,29 +137,27 @@ class Primitive:
         RuleError
             If an argument has no rule, a rule has no argument, or a rule asks for something that there is not.
         """
-        if rules.keys() - {"g"} != set(self.arguments):
-            raise errors.rule_names(self.__name__, self.arguments, rules)
-        for argument, rule in rules.items():
-            asked = _parameters(rule) if rule else ("g",)
-            if asked[:1] != ("g",) or not self._places().keys() >= set(asked[1:]):
-                raise errors.rule_parameters(self.__name__, argument, self._places(), asked)
+        check_rules(str(self), self.arguments, self._places(), rules)
         self.rules = rules
         self._plans.clear()
 
     def _places(self) -> dict[str, int]:
         """Where the things that a rule may ask for stand when a call is recorded; ~i for the shape of the i-th."""
-        places = {name: i for i, name in enumerate(("out", *self.arguments, *self.static, *self.byproducts))}
+        places = {name: i for i, name in enumerate(self.names)}
         return places | {f"{argument}_shape": ~places[argument] for argument in self.arguments}
 
     def _plan(self, live: int) -> Plan:
         """Work out, once per set of live arguments (bits), which rules to run and what they need kept."""
+        if not self.rules:
+            raise errors.no_rules(str(self), self.arguments)
         places, keep, calls = self._places(), dict[int, int](), []
         for position, argument in enumerate(("g", *self.arguments), -1):
             rule = self.rules.get(argument)
             if rule is not None and (position < 0 or self.sequence or live >> position & 1):
-                asked = [places[name] for name in _parameters(rule)[1:]]
+                asked = [places[name] for name in (parameters(rule) or ())[1:]]
                 calls.append((position, rule, tuple(keep.setdefault(place, len(keep)) for place in asked)))
-        plan = Plan(tuple(calls), tuple(keep))
+        only_first = [position for position, _, _ in calls] == [-1]  # and no argument to pass its result to
+        plan = Plan((), ()) if only_first else Plan(tuple(calls), tuple(keep))
         self._plans[live] = plan
         return plan
 
@@ -158,7 +166,7 @@ class Primitive:
         names = self.arguments + self.static
         bound = self._defaults | dict(zip(names, args, strict=False)) | keywords
         if len(args) > len(names) or bound.keys() != set(names) or not keywords.keys().isdisjoint(names[: len(args)]):
-            raise errors.call(self.__name__, names, len(args), keywords)
+            raise errors.call(str(self), names, len(args), keywords)
         return tuple(bound[n] for n in self.arguments), tuple(bound[n] for n in self.static)
 
     def __call__(self, /, *args: Any, **keywords: Any) -> Any:
@@ -174,36 +182,37 @@ class Primitive:
             if isinstance(operand, Value):
                 wrapped, node, operand = True, operand._node, operand._array
                 live |= bit if node is not None else 0
-            elif isinstance(operand, (list, tuple)):
-                operand = np.asarray(operand)
+            elif type(operand) is not np.ndarray and isinstance(operand, (np.ndarray, list, tuple)):
+                operand = values.plain(str(self), operand)
             arrays.append(operand)
             parents.append(node)
             bit <<= 1
         try:
             out = self.forward(arrays, *static) if self.sequence else self.forward(*arrays, *static)
         except (ValueError, TypeError, IndexError) as error:
-            raise errors.refused(error, str(self), arrays, dict(zip(self.static, static, strict=True))) from error
-        byproducts: tuple[Any, ...] = ()
+            errors.refuse(error, str(self), arrays, dict(zip(self.static, static, strict=True)))
+        byproducts: list[Any] = []
         if self.byproducts:
-            out, *byproducts = out
+            out, *byproducts = errors.checked_results(str(self), out, self.byproducts)
         if not wrapped:
             return out
         if type(out) is not np.ndarray:
-            out = np.asarray(out)
-        storage = None
-        if out.base is not None or out is arrays[0]:  # perhaps a view of a leaf, whose updates concern it too
-            storage = next((v._storage for v in operands if isinstance(v, Value) and shares(v, out)), None)
+            out = values.as_result(str(self), out)
+        # What may be a view of a leaf is concerned by the leaf's updates too.
+        storage = values.shared_storage(out, operands) if out.base is not None or id(out) in map(id, arrays) else None
+        live = bool(live) if self.sequence else live
         plan = self._plans.get(live) or self._plan(live) if live and _recording.get() else None
         if plan is None or not plan.calls or out.dtype.kind in "biu":
             return self.result(out, None, storage)
         if out.dtype.kind != "f":
-            raise errors.no_real_result(self.__name__, out.dtype)
+            raise errors.no_real_result(str(self), out.dtype)
         saved: tuple[Any, ...] = ()
         if plan.keep:
             given = [v if isinstance(v, Value) else a for v, a in zip(operands, arrays, strict=True)]
             result = out if storage is None else Value(out, None, storage)
-            values = (result, *((given,) if self.sequence else given), *static, *byproducts)
-            saved = tuple([kept(values[i]) if i >= 0 else shape_of(values[~i]) for i in plan.keep])
+            guarded = [Value(b, None, s) if (s := values.shared_storage(b, operands)) else b for b in byproducts]
+            known = (result, *((given,) if self.sequence else given), *static, *guarded)
+            saved = tuple([values.kept(known[i]) if i >= 0 else values.shape_of(known[~i]) for i in plan.keep])
         return self.result(out, Node(self, plan, tuple(parents), saved, out), storage)
 
 
@@ -242,10 +251,6 @@ def primitive(forward: Any = None, /, **options: Any) -> Any:
     return partial(Primitive, **options) if forward is None else Primitive(forward)
 
 
-def _parameters(rule: Rule) -> tuple[str, ...]:
-    return rule.__code__.co_varnames[: rule.__code__.co_argcount]
-
-
 class Tape(tuple[Node, ...]):
     """The nodes that a result was computed by, in the order they ran; printed, a numbered program."""
 
@@ -274,8 +279,10 @@ def tape(result: Value) -> Tape:
     %2  sum       %1      ()     float64  0 B
     3 lines keep 16 B, shared arrays counted once
     """
-    if result._node is None:
-        raise errors.constant_result("tape")
+    if getattr(result, "_node", None) is None:
+        raise (
+            errors.constant_result("tape") if isinstance(result, Value) else errors.no_tensor("tape", "result", result)
+        )
     seen, waiting = {result._node}, [result._node]
     while waiting:
         node = waiting.pop()
@@ -292,23 +299,26 @@ def _recall(node: Node, place: int, value: Any, wrapped: bool) -> Any:
     """A saved value as a rule wants it: an array, or a Tensor where the rule itself is recorded; never a stale one."""
     if type(value) is list:  # the arguments of a sequence primitive
         return [_recall(node, place, item, wrapped) for item in value]
-    if not isinstance(value, Value):
-        return Primitive.result(value, node) if wrapped and place == 0 else value
-    storage = value._storage
+    array, storage = (value._array, value._storage) if isinstance(value, Value) else (value, None)
+    name = node.primitive.names[place]
     if storage is not None and storage.written > node.birth:
-        name = ("out", *node.primitive.arguments)[place] if node.primitive else ""
-        raise errors.stale(str(node), name, storage.name, value._array.shape)
-    if not wrapped:
-        return value._array
-    return value if place else Primitive.result(value._array, node, storage)
+        raise errors.stale(str(node), name, storage.name, array.shape)
+    if wrapped and place == 0:
+        return Primitive.result(array, node, storage)
+    if wrapped and name in node.primitive.byproducts and np.asarray(array).dtype.kind == "f":
+        raise errors.real_byproduct(str(node), name)
+    return value if wrapped else array
 
 
-def _fit(gradient: Any, primitive: Primitive, position: int, parent: Node) -> Any:
-    """What a rule returned, in its argument's shape and dtype."""
-    if getattr(gradient, "shape", None) != parent.shape:
-        if not primitive.broadcasts or not hasattr(gradient, "shape"):
-            raise errors.rule_result(str(primitive), primitive.arguments[position], parent.shape, gradient)
-        gradient = sum_to(gradient, parent.shape)
+def _fit(gradient: Any, primitive: Primitive, position: int, parent: Node, wrapped: bool) -> Any:
+    """What a rule returned, in its argument's shape and dtype; a Tensor if the rule was to be recorded, or an array."""
+    shape = getattr(gradient, "shape", None)
+    fits = shape == parent.shape or (primitive.broadcasts and shape is not None and values.sums_to(shape, parent.shape))
+    if not fits or gradient.dtype.kind not in "fiub":
+        raise errors.rule_result(str(primitive), primitive.arguments[position], parent, gradient)
+    if wrapped != isinstance(gradient, Value):
+        gradient = Primitive.result(np.asarray(gradient)) if wrapped else gradient._array
+    gradient = gradient if shape == parent.shape else values.sum_to(gradient, parent.shape)
     return gradient if gradient.dtype == parent.dtype else gradient.astype(parent.dtype)
 
 
@@ -322,7 +332,7 @@ def pull_back(order: Tape, seed: Any, wanted: set[Any], wrapped: bool) -> dict[A
         if not active.isdisjoint(node.parents):
             active.add(node)
     gradients: dict[Any, Any] = {order[-1]: seed}
-    own: set[Any] = set()  # whose gradient is an array that nobody else has
+    own: set[Any] = set()  # whose gradient is a sum made here, an array that nobody else has
     for node in reversed(order):
         primitive, plan, saved = node.primitive, node.plan, node.saved
         if primitive is None or plan is None or node not in gradients or node not in active:
@@ -336,28 +346,27 @@ def pull_back(order: Tape, seed: Any, wanted: set[Any], wrapped: bool) -> dict[A
                 parents = parents[max(position, 0) : position + 1]
             if position >= 0 and active.isdisjoint(parents):
                 continue
-            values = [_recall(node, plan.keep[i], saved[i], wrapped) for i in slots]
-            result = rule(g, *values)
+            asked = [_recall(node, plan.keep[i], saved[i], wrapped) for i in slots]
+            result = rule(g, *asked)
             if position < 0:
                 g = result
                 continue
             parts = result if primitive.sequence else (result,)
-            if len(parts) != len(parents):
-                raise errors.rule_count(str(node), len(parents), len(parts))
+            if not isinstance(parts, (list, tuple)) or len(parts) != len(parents):
+                raise errors.rule_count(str(node), len(parents), parts)
             for parent, part in zip(parents, parts, strict=True):
                 if parent not in active:
                     continue
-                if type(part) is not np.ndarray or part.shape != parent.shape or part.dtype is not parent.dtype:
-                    part = _fit(part, primitive, position, parent)
+                if wrapped or type(part) is not np.ndarray or (part.shape, part.dtype) != (parent.shape, parent.dtype):
+                    part = _fit(part, primitive, position, parent, wrapped)
                 if parent in own:
                     np.add(gradients[parent], part, out=gradients[parent])
-                    continue
-                others = [g, *values]
-                if parent in gradients:
-                    part, others = gradients[parent] + part, []
-                gradients[parent] = part
-                if type(part) is np.ndarray and part.base is None and all(part is not other for other in others):
-                    own.add(parent)
+                elif parent not in gradients:
+                    gradients[parent] = part
+                else:
+                    gradients[parent] = total = gradients[parent] + part
+                    if type(total) is np.ndarray:
+                        own.add(parent)
     found = {node: gradients[node] for node in order if node in wanted and node in gradients}
     return {node: g if node in own else _copy(g) for node, g in found.items()}
 
@@ -406,13 +415,13 @@ def grad(loss: Any, wrt: Any, seed: Any = None, create_graph: bool = False, allo
     >>> slope.item(), tg.grad(slope, x).item()
     (27.0, 18.0)
     """
-    targets = (wrt,) if isinstance(wrt, Value) else tuple(wrt)
+    targets = tuple(wrt) if isinstance(wrt, (list, tuple)) else (wrt,)
     for name, value in {"loss": loss, **{f"wrt[{i}]": target for i, target in enumerate(targets)}}.items():
         if not isinstance(value, Value):
             raise errors.no_tensor("grad", name, value)
         if name != "loss" and value._node is None:
             raise errors.constant_wrt("grad", name)
-    first: Any = start("grad", loss._array, seed)
+    first: Any = values.start("grad", loss._array, seed)
     found: dict[Any, Any] = {}
     if loss._node is not None:
         with recording(create_graph):
@@ -426,4 +435,4 @@ def grad(loss: Any, wrt: Any, seed: Any = None, create_graph: bool = False, allo
             twin = next((r for r, t in zip(results, targets, strict=False) if t._node is target._node), None)
             gradient = _copy(twin) if twin is not None else None if allow_unused else np.zeros_like(target._array)
         results.append(Primitive.result(gradient) if type(gradient) is np.ndarray else gradient)
-    return results[0] if isinstance(wrt, Value) else tuple(results)
+    return tuple(results) if isinstance(wrt, (list, tuple)) else results[0]

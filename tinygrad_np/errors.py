@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NoReturn
 
 
 class TinygradError(Exception):
@@ -54,12 +54,53 @@ def names(items: Iterable[str]) -> str:
     return ", ".join(map(repr, sorted(items))) or "nothing"
 
 
-def forward_signature(op: str, got: Iterable[str]) -> RuleError:
+def forward_signature(op: str, got: tuple[str, ...] | None) -> RuleError:
     return RuleError(
-        f"{op}: expected a forward that takes its arrays before a '/' and its other parameters after it (with "
-        "sequence=True, one sequence before the '/'), and no *args, **kwargs or keyword-only parameters; got "
-        f"{tuple(got)}"
+        f"{op}: expected a Python function that takes its arrays before a '/' and its other parameters after it (with "
+        f"sequence=True, one sequence before the '/'), and no *args, **kwargs or keyword-only parameters; got "
+        f"{'another signature' if got is None else got}"
     )
+
+
+def names_taken(op: str, twice: Iterable[str]) -> RuleError:
+    return RuleError(
+        f"{op}: expected distinct names for arguments, by-products, 'g' (a gradient), 'out' (the result) and "
+        f"'<argument>_shape'; got {names(twice)} twice"
+    )
+
+
+def no_rules(op: str, arguments: Iterable[str]) -> RuleError:
+    return RuleError(f"{op}: it has no rules yet; give one for each of {names(arguments)} with {op}.def_vjp(...)")
+
+
+def checked_results(op: str, got: Any, byproducts: tuple[str, ...]) -> tuple[Any, ...]:
+    """A forward's result and by-products, refused unless there are as many as were declared."""
+    if not isinstance(got, tuple) or len(got) != 1 + len(byproducts):
+        what = f"{len(got)} results" if isinstance(got, tuple) else f"a {type(got).__name__}"
+        raise RuleError(f"{op}: expected its forward to return the tuple (out, {', '.join(byproducts)}), got {what}")
+    return got
+
+
+def no_array(op: str, got: Any) -> RuleError:
+    return RuleError(f"{op}: expected its forward to return an array, got a {type(got).__name__}")
+
+
+def real_byproduct(op: str, name: str) -> RuleError:
+    return RuleError(
+        f"{op}: its rule uses the by-product {name!r}, real numbers through which no gradient flows, so that it cannot "
+        "be differentiated again; let the rule compute them from its arguments"
+    )
+
+
+def resumed_function(name: str) -> ArgumentError:
+    return ArgumentError(
+        f"no_grad: expected a function that runs from start to end, got the generator or coroutine function {name!r}; "
+        f"write 'with no_grad():' around what it computes"
+    )
+
+
+def masked(op: str) -> ArgumentError:
+    return ArgumentError(f"{op}: expected an array, got a masked array, whose mask would be lost; fill it: a.filled(0)")
 
 
 def rule_names(op: str, arguments: Iterable[str], got: Iterable[str]) -> RuleError:
@@ -69,9 +110,11 @@ def rule_names(op: str, arguments: Iterable[str], got: Iterable[str]) -> RuleErr
     )
 
 
-def rule_parameters(op: str, argument: str, known: Iterable[str], got: tuple[str, ...]) -> RuleError:
+def rule_parameters(op: str, argument: str, known: Iterable[str], got: tuple[str, ...] | None) -> RuleError:
+    what = "it is no Python function, or has *args, **kwargs or keyword-only ones" if got is None else f"it takes {got}"
     return RuleError(
-        f"{op}: expected the rule for {argument!r} to take g first and then any of {names(known)}; it takes {got}"
+        f"{op}: expected the rule for {argument!r} to be a function whose parameters are g and then any of "
+        f"{names(known)}; {what}"
     )
 
 
@@ -81,15 +124,15 @@ def call(op: str, parameters: Iterable[str], count: int, keywords: Iterable[str]
     )
 
 
-def refused(error: Exception, op: str, arrays: Iterable[Any], static: dict[str, Any]) -> Exception:
-    """What a forward raised, with the operation's name and arguments if it is NumPy's own text."""
+def refuse(error: Exception, op: str, arrays: Iterable[Any], static: dict[str, Any]) -> NoReturn:
+    """Raise what a forward raised again, with the operation's name and arguments added to NumPy's text."""
     if isinstance(error, TinygradError):
-        return error
+        raise
     kinds = {IndexError: IndexRangeError, ValueError: ShapeError, TypeError: DtypeError}
     kind = next(ours for theirs, ours in kinds.items() if isinstance(error, theirs))
     got = [f"{a.dtype} {a.shape}" if hasattr(a, "dtype") else repr(a) for a in arrays]
     got += [f"{name}={value!r}" for name, value in static.items()]
-    return kind(f"{op}: {error}; got {', '.join(got)}")
+    raise kind(f"{op}: {error}; got {', '.join(got)}") from error
 
 
 def no_real_result(op: str, dtype: Any) -> DtypeError:
@@ -100,12 +143,16 @@ def no_real_result(op: str, dtype: Any) -> DtypeError:
 
 
 def rule_result(op: str, argument: str, expected: Any, got: Any) -> RuleError:
-    what = f"shape {got.shape}" if hasattr(got, "shape") else f"a {type(got).__name__}"
-    return RuleError(f"{op}: expected the rule for {argument!r} to return an array of shape {expected}, got {what}")
+    what = f"{got.dtype} {got.shape}" if hasattr(got, "shape") else f"a {type(got).__name__}"
+    return RuleError(
+        f"{op}: expected the rule for {argument!r} to return a real array of the argument's shape, {expected.dtype} "
+        f"{expected.shape}; got {what}"
+    )
 
 
-def rule_count(op: str, expected: int, got: int) -> RuleError:
-    return RuleError(f"{op}: expected the rule of a sequence to return {expected} gradients, one an array; got {got}")
+def rule_count(op: str, expected: int, got: Any) -> RuleError:
+    what = str(len(got)) if isinstance(got, (list, tuple)) else f"a {type(got).__name__}"
+    return RuleError(f"{op}: expected the rule of a sequence to return a list of {expected} gradients; got {what}")
 
 
 def stale(op: str, argument: str, name: str | None, shape: Any) -> StaleError:

@@ -44,8 +44,19 @@ class Layer:
         raise NotImplementedError(f"{type(self).__name__}: a layer writes __call__(self, x), which returns its output")
 
     def _inner(self) -> Iterator[tuple[str, Any]]:
-        """Parameters and inner layers, by the names of their attributes."""
-        yield from vars(self).items()
+        """Parameters and inner layers by the names of their attributes, those in lists, tuples and dicts too."""
+
+        def parts(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+            if isinstance(value, (list, tuple)):
+                value = dict(enumerate(value))
+            if isinstance(value, dict):
+                for key, inner in value.items():
+                    yield from parts(f"{name}.{key}", inner)
+            elif not isinstance(value, type):
+                yield name, value
+
+        for name, value in vars(self).items():
+            yield from parts(name, value)
 
     def named_parameters(self) -> Iterator[tuple[str, Tensor]]:
         """Each parameter once, with its dotted name."""

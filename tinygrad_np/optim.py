@@ -62,11 +62,9 @@ class SGD:
 
     def step(self) -> None:
         """Update every parameter that has a gradient."""
-        for parameter in self.parameters:
-            gradient = parameter.grad
-            if gradient is not None:
-                weights = parameter.writable()
-                np.subtract(weights, self.lr * gradient + self.weight_decay * weights, out=weights)
+        updates = [(p.writable(), p.grad) for p in self.parameters if p.grad is not None]  # or refused before any write
+        for weights, gradient in updates:
+            np.subtract(weights, self.lr * gradient + self.weight_decay * weights, out=weights)
 
     def zero_grad(self) -> None:
         """Forget the gradients: set every ``.grad`` to None."""

@@ -17,7 +17,9 @@ def text(nodes: Sequence[Any]) -> str:
     kept: dict[int, int] = {}
     for node, label in number.items():
         arrays = {id(a): a for value in node.saved or () for a in _arrays(value)}.values()
-        kept |= {id(a if a.base is None else a.base): a.nbytes for a in arrays}
+        for a in arrays:
+            memory = id(a if a.base is None else a.base)
+            kept[memory] = max(a.nbytes, kept.get(memory, 0))
         inputs = " ".join("const" if parent is None else number[parent] for parent in node.parents)
         size = sum(a.nbytes for a in arrays)
         rows.append((label, str(node), inputs, str(node.shape), str(node.dtype), f"{size} B"))

@@ -115,6 +115,8 @@ class Tensor(Value):
     def data(self) -> Array:
         """A read-only view of the entries. Assigning to it (``w.data = a``) writes into a leaf's memory in place.
 
+        As a view is read-only, ``w.data -= a`` and ``w.data[0] = a`` are NumPy's errors: write ``w.data = w.data - a``.
+
         Raises
         ------
         MutationError
@@ -139,18 +141,20 @@ class Tensor(Value):
         np.copyto(self.writable(), array)
 
     def writable(self) -> Array:
-        """The memory of a leaf itself, for optimizers to write into; the call counts as an update.
+        """The memory of a leaf itself, for optimizers to write into at once: the call counts as the update.
 
         Raises
         ------
         MutationError
-            If this is the result of an operation.
+            If this is the result of an operation, or shares memory that is read-only.
         """
         if self._storage is None or not (self._node is None or isinstance(self._node, Leaf)):
             raise errors.MutationError(
                 "data: only a leaf can be written, and this is the result of an operation; compute a new tensor "
                 "instead, or write to the leaf that it came from"
             )
+        if not self._array.flags.writeable:
+            raise errors.MutationError("data: the memory is read-only, as the array was that from_numpy() shares")
         self._storage.touch()
         return self._array
 
@@ -223,7 +227,7 @@ class Tensor(Value):
                 leaf.grad = gradient if leaf.grad is None else np.asarray(leaf.grad + gradient)
         for node in order:
             if not (retain_graph or isinstance(node, Leaf)):
-                node.saved, node.parents = None, ()
+                node.saved = None
 
     # --- Python's own questions ---------------------------------------------------------------------------------------
 
@@ -252,6 +256,9 @@ class Tensor(Value):
     def __float__(self) -> float:
         return float(self._plain("float(t)", "item()"))
 
+    def __complex__(self) -> complex:
+        return complex(self._plain("complex(t)", "item()"))
+
     def __int__(self) -> int:
         return int(self._plain("int(t)", "item()"))
 
@@ -259,10 +266,8 @@ class Tensor(Value):
         return self._plain("an index", "item()").__index__()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        array = self._plain("an array made of it by NumPy", "numpy() or detach()")
-        view = array.view()
-        view.flags.writeable = False
-        return np.array(view, dtype=dtype, copy=copy)
+        self._plain("an array made of it by NumPy", "numpy() or detach(), or tg.stack for a list of tensors,")
+        return np.array(self.data, dtype=dtype, copy=copy)
 
     def _plain(self, what: str, advice: str) -> Array:
         """The array, where no gradient is lost by handing it out."""
@@ -291,6 +296,10 @@ class Tensor(Value):
         recorded = getattr(ops, ufunc.__name__, None)
         if method == "__call__" and not keywords and isinstance(recorded, Primitive):
             return recorded(*inputs)
+        if method == "at" and isinstance(inputs[0], Value):  # NumPy would write into a read-only array here
+            raise errors.MutationError(
+                f"np.{ufunc.__name__}.at: expected an array to change, got a Tensor, which never changes in place"
+            )
         spelling = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
         return _on_constants(getattr(ufunc, method), spelling, inputs, keywords)
 
@@ -298,6 +307,8 @@ class Tensor(Value):
         recorded = getattr(ops, function.__name__, None) if function.__module__ == "numpy" else None
         if isinstance(recorded, Primitive):
             return recorded(*args, **keywords)
+        if function in (np.shape, np.ndim, np.size):
+            return function(*(a._array if isinstance(a, Tensor) else a for a in args), **keywords)
         return _on_constants(function, function.__name__, args, keywords)
 
     # --- operators ---------------------------------------------------------------------------------------------------
@@ -438,10 +449,13 @@ Primitive.result = Tensor
 
 
 def _plain_index(index: Any) -> Any:
-    """An index with arrays in place of the tensors in it; they are constants, being integers or bools."""
+    """An index with copies of the arrays in it, which the tape keeps and which are constants, being integers or "
+    "bools."""
     if isinstance(index, tuple):
         return tuple(_plain_index(part) for part in index)
-    return index._array if isinstance(index, Value) else index
+    if isinstance(index, (Value, np.ndarray)):
+        return (index._array if isinstance(index, Value) else index).copy()
+    return list(index) if isinstance(index, list) else index
 
 
 def _on_constants(function: Callable[..., Any], spelling: str, args: Any, keywords: Any) -> Any:
@@ -451,10 +465,12 @@ def _on_constants(function: Callable[..., Any], spelling: str, args: Any, keywor
         if isinstance(value, (list, tuple)):
             return type(value)(plain(v) for v in value)
         if isinstance(value, Tensor):
-            return value._plain(f"np.{spelling}, which is not recorded,", "t.numpy() or t.detach()")
+            value._plain(f"np.{spelling}, which is not recorded,", "t.numpy() or t.detach()")
+            return value.data  # read-only, so that nothing is written behind the tape's back
         return value
 
-    if isinstance(out := keywords.get("out"), tuple) and any(isinstance(o, Value) for o in out):
+    out = keywords.get("out")
+    if any(isinstance(o, Value) for o in (out if isinstance(out, tuple) else (out,))):
         raise errors.MutationError(
             f"np.{spelling}: expected arrays as out=, got a Tensor, which never changes in place"
         )
@@ -503,10 +519,14 @@ def tensor(data: Any, dtype: Any = None, requires_grad: bool = False, name: str 
     """
     if isinstance(data, Tensor):
         data = data._plain("tensor(t)", "tensor(t.detach())")
+    if isinstance(data, np.ma.MaskedArray):
+        raise errors.masked("tensor")
     try:
         array = np.array(data, dtype=dtype, subok=False)
     except ValueError as error:
         raise errors.ShapeError(f"tensor: expected numbers in a regular grid; NumPy says: {error}") from error
+    except TypeError as error:
+        raise errors.DtypeError(f"tensor: expected numbers of dtype {dtype}; NumPy says: {error}") from error
     _checked(array, requires_grad)
     array = array.astype(array.dtype.newbyteorder("="), copy=False)
     storage = Storage(name)

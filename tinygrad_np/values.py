@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -49,9 +50,19 @@ def shape_of(value: Any) -> Any:
     return value._array.shape if isinstance(value, Value) else np.shape(value)
 
 
-def shares(value: Value, out: Array) -> bool:
-    """Whether `out` lies in the memory of a leaf, of which updates are noted."""
-    return value._storage is not None and np.may_share_memory(out, value._array)
+def shared_storage(out: Any, operands: Iterable[Any]) -> Storage | None:
+    """The storage of the leaf among `operands` in whose memory `out` lies, if there is one."""
+    for value in operands if isinstance(out, np.ndarray) else ():
+        if isinstance(value, Value) and value._storage is not None and np.may_share_memory(out, value._array):
+            return value._storage
+    return None
+
+
+def plain(op: str, operand: Any) -> Array:
+    """A list, or an array of a subclass, as a plain array."""
+    if isinstance(operand, np.ma.MaskedArray):
+        raise errors.masked(op)
+    return np.asarray(operand)
 
 
 def kept(value: Any) -> Any:
@@ -61,11 +72,22 @@ def kept(value: Any) -> Any:
     return value
 
 
+def as_result(op: str, out: Any) -> Array:
+    """What a forward returned as an array, if it is a number or an array of a subclass."""
+    if not isinstance(out, (np.ndarray, np.generic, int, float, complex)):
+        raise errors.no_array(op, out)
+    return np.asarray(out)
+
+
+def sums_to(large: tuple[int, ...], small: tuple[int, ...]) -> bool:
+    """Whether `small` broadcasts to `large`."""
+    ahead = len(large) - len(small)
+    return ahead >= 0 and all(n in (1, m) for n, m in zip(small, large[ahead:], strict=True))
+
+
 def sum_to(x: Any, shape: tuple[int, ...]) -> Any:
     """Undo broadcasting: add up the entries of `x` that were one entry in `shape`."""
     ahead = x.ndim - len(shape)
-    if ahead < 0 or any(n not in (1, m) for n, m in zip(shape, x.shape[ahead:], strict=True)):
-        raise errors.ShapeError(f"sum_to: expected a shape that broadcasts to x's {x.shape}, got {shape}")
     axes = tuple(i for i, n in enumerate(x.shape) if i < ahead or (shape[i - ahead] == 1 and n != 1))
     return x.sum(axis=axes).reshape(shape)
 

@@ -72,7 +72,7 @@ def _padding(x: tuple[int, ...], kernel: tuple[int, ...], padding: str | Pair) -
             raise ShapeError(
                 f"conv2d: padding 'same' expects a kernel with odd sides, got {sides}; use 'valid' or (p, q)"
             )
-        return sides[0] // 2, sides[1] // 2
+        padding = (sides[0] // 2, sides[1] // 2)
     if padding == "valid":
         padding = (0, 0)
     if not (

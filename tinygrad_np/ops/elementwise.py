@@ -11,7 +11,14 @@ from typing import Any
 import numpy as np
 
 from tinygrad_np.engine import primitive
+from tinygrad_np.ops.shape import astype
 from tinygrad_np.values import Array
+
+
+def real(x: Any) -> Any:
+    """`x` in floating point: integers and bools, whose differences wrap around, as float64."""
+    return x if isinstance(x, (int, float)) or x.dtype.kind == "f" else astype(x, np.float64)
+
 
 _INTEGERS = {"f": np.int32, "d": np.int64}  # the integer type as wide as each float type
 
@@ -167,7 +174,8 @@ def keep_where(x: Array, condition: Array, /) -> Any:
     >>> keep_where([1.0, np.inf], [True, False])
     array([1., 0.])
     """
-    if np.size(x) < 4096 or np.shape(x) != np.shape(condition) or condition.dtype != bool or x.dtype.char not in "fd":
+    small = np.size(x) < 512 or np.shape(x) != np.shape(condition)
+    if small or condition.dtype != bool or x.dtype.char not in _INTEGERS or not x.dtype.isnative:
         return np.where(condition, x, 0)
     # A choice per entry costs a branch that the processor cannot foresee; an "and" with all ones or all zeros does not.
     integers = _INTEGERS[x.dtype.char]
@@ -401,12 +409,19 @@ def power(x: Array, y: Array, /) -> Any:
     >>> power([1.0, 2.0], 3.0)
     array([1., 8.])
     """
-    return x**y
+    return x**y if hasattr(x, "dtype") or hasattr(y, "dtype") else np.power(x, y)
+
+
+def _power_by_x(g: Any, x: Any, y: Any) -> Any:
+    # Where nothing depends on y, 0 * x**0 is the slope at y = 0. Where something may, only the slope at x = y = 0 needs
+    # that, and y * x**(y - 1) has the right slope by y everywhere else.
+    less_one = y - (y != 0) if isinstance(y, (int, float)) else real(y) - logical_or(x, y)
+    return g * (y * x**less_one)
 
 
 power.def_vjp(
-    x=lambda g, x, y: g * (y * x ** (y - (y != 0))),  # where y is 0: 0 * x**0
-    y=lambda g, out, x: g * out * log(x + (x == 0)),  # where x is 0: out * log(1)
+    x=lambda g, x, y: _power_by_x(g, x, y),
+    y=lambda g, out, x: g * out * log(real(x) + (x == 0)),  # where x is 0: out * log(1)
 )
 
 

@@ -23,7 +23,7 @@ def getitem(x: Array, /, index: Any) -> Any:
     return x[index]
 
 
-@primitive
+@primitive(broadcasts=True)
 def scatter_add(x: Array, /, index: Any, shape: tuple[int, ...]) -> Any:
     """An array of zeros of `shape`, with the entries of `x` added in at `index`: what `getitem` reads, put back.
 

@@ -30,7 +30,7 @@ def matmul(x: Array, w: Array, /) -> Any:
     """
     try:
         return x @ w
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise ShapeError(
             "matmul: expected x (..., n, d) and w (..., d, h) with the same d, at least one axis each and batches "
             f"that broadcast; got {np.shape(x)} and {np.shape(w)}"

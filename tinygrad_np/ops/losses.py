@@ -8,7 +8,7 @@ import numpy as np
 
 from tinygrad_np.engine import primitive
 from tinygrad_np.errors import ShapeError
-from tinygrad_np.ops.elementwise import keep_where
+from tinygrad_np.ops.elementwise import keep_where, real
 from tinygrad_np.values import Array
 
 
@@ -46,12 +46,12 @@ def hinge(pred: Array, true: Array, /) -> Any:
     0.875
     """
     n = rows("hinge", pred, true)
-    return np.maximum(1 - pred * true, 0).sum() / n
+    return np.maximum(1 - real(pred) * real(true), 0).sum() / n
 
 
 hinge.def_vjp(
-    pred=lambda g, pred, true: keep_where(-true, 1 - pred * true > 0) * (g / len(pred)),
-    true=lambda g, pred, true: keep_where(-pred, 1 - pred * true > 0) * (g / len(pred)),
+    pred=lambda g, pred, true: keep_where(-real(true), real(pred) * real(true) < 1) * (g / len(pred)),
+    true=lambda g, pred, true: keep_where(-real(pred), real(pred) * real(true) < 1) * (g / len(pred)),
 )
 
 
@@ -75,12 +75,12 @@ def mse(pred: Array, true: Array, /) -> Any:
     1.0
     """
     n = rows("mse", pred, true)
-    return np.square(pred - true).sum() / (2 * n)
+    return np.square(real(pred) - real(true)).sum() / (2 * n)
 
 
 mse.def_vjp(
-    pred=lambda g, pred, true: (pred - true) * (g / len(pred)),
-    true=lambda g, pred, true: (true - pred) * (g / len(pred)),
+    pred=lambda g, pred, true: (real(pred) - real(true)) * (g / len(pred)),
+    true=lambda g, pred, true: (real(true) - real(pred)) * (g / len(pred)),
 )
 
 
@@ -99,7 +99,7 @@ def l2(weights: list[Array], /, weight_decay: float) -> Any:
     >>> float(l2([[5, 3], [7, 5, 0.5]], 2))
     108.25
     """
-    return weight_decay / 2 * sum(np.square(w).sum() for w in weights)
+    return weight_decay / 2 * sum(np.square(real(np.asarray(w))).sum() for w in weights)
 
 
-l2.def_vjp(weights=lambda g, weights, weight_decay: [g * weight_decay * w for w in weights])
+l2.def_vjp(weights=lambda g, weights, weight_decay: [g * (weight_decay * w) for w in weights])

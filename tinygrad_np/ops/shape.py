@@ -121,7 +121,9 @@ def sum_to(x: Array, /, shape: tuple[int, ...]) -> Any:
     >>> sum_to([[1, 2], [3, 4]], (2,))
     array([4, 6])
     """
-    return values.sum_to(x, shape)
+    if not values.sums_to(np.shape(x), shape):
+        raise ShapeError(f"sum_to: expected a shape that broadcasts to x's {np.shape(x)}, got {shape}")
+    return values.sum_to(np.asarray(x), shape)
 
 
 broadcast_to.def_vjp(x=lambda g, x_shape: sum_to(g, x_shape))

@@ -1,0 +1,45 @@
+"""What a forward and its rules may look like, read from their own parameter lists when they are defined."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from tinygrad_np import errors
+
+Function = Callable[..., Any]
+
+
+def parameters(function: Function) -> tuple[str, ...] | None:
+    """The names of a Python function's parameters; None if it has none to read, or others than positional ones."""
+    code = getattr(function, "__code__", None)
+    if code is None or code.co_flags & 0x0C or code.co_kwonlyargcount:  # *args, **kwargs, keyword-only
+        return None
+    names: tuple[str, ...] = code.co_varnames[: code.co_argcount]
+    return names
+
+
+def read_forward(
+    forward: Function, sequence: bool, byproducts: tuple[str, ...]
+) -> tuple[tuple[str, ...], tuple[str, ...], dict[str, Any]]:
+    """The array arguments of a forward (before its ``/``), its static parameters (after it), and the defaults."""
+    op = getattr(forward, "__name__", repr(forward))
+    names = parameters(forward)
+    count = forward.__code__.co_posonlyargcount if names else 0
+    if not names or not count or (sequence and count > 1):
+        raise errors.forward_signature(op, names)
+    known = [*names, *byproducts, *(f"{name}_shape" for name in names[:count]), "g", "out"]
+    if twice := {name for name in known if known.count(name) > 1}:
+        raise errors.names_taken(op, twice)
+    defaults = forward.__defaults__ or ()
+    return names[:count], names[count:], dict(zip(names[len(names) - len(defaults) :], defaults, strict=True))
+
+
+def check_rules(op: str, arguments: Iterable[str], known: Iterable[str], rules: dict[str, Function | None]) -> None:
+    """Refuse rules that are not one for each argument, or that ask for something that there is not."""
+    if rules.keys() - {"g"} != set(arguments):
+        raise errors.rule_names(op, arguments, rules)
+    for argument, rule in rules.items():
+        asked = ("g",) if rule is None else parameters(rule)
+        if not asked or asked[0] != "g" or not set(asked[1:]) <= set(known):
+            raise errors.rule_parameters(op, argument, known, asked)
