@@ -104,6 +104,18 @@ def condition_last(rng, shapes):
     return [*anywhere(rng, shapes[:-1]), rng.random(shapes[-1]) < 0.5]
 
 
+def off_hinge(rng, shapes):
+    """x, w, b with no entry of ``x @ w + b`` near 0: the rows of x are alike, and b moves each column off it."""
+    x, w, b = anywhere(rng, shapes)
+    x[...] = x[:1] if len(x) else 0.0
+    total = (x @ w)[0] if len(x) else np.zeros(b.shape)
+    return [x, w, rng.uniform(0.3, 2, b.shape) * rng.choice([-1, 1], b.shape) - total]
+
+
+def scores_and_probabilities(rng, shapes):
+    return [rng.uniform(-3, 3, shapes[0]), *(rng.dirichlet(np.ones(shape[-1]), shape[0]) for shape in shapes[1:])]
+
+
 def off_margin(rng, shapes):
     """Predictions and signs with no margin near 1."""
     true = rng.choice([-1.0, 1.0], shapes[1])
@@ -287,6 +299,10 @@ def summed_to(x, shape):
     return out
 
 
+def softmaxed(x, axis):
+    return np.exp(x) / np.exp(x).sum(axis=axis, keepdims=True)
+
+
 def biased(x, b, axis):
     return np.moveaxis(np.moveaxis(x, axis, -1) + b, -1, axis)
 
@@ -338,6 +354,21 @@ def reduction(reference, empty, draw=anywhere, shapes=SHAPES, **facts):
 
 def arrangement(reference, trials, base, scalar, empty, broadcast, **facts):
     return Case(reference, trials, base, scalar, empty, broadcast, anywhere, **facts)
+
+
+def affine(reference, name, draw=anywhere, **facts):
+    sides = st.tuples(*[st.integers(0, 4)] * 3)
+    return Case(
+        reference,
+        sides.map(lambda s: Trial(((s[0], s[1]), (s[1], s[2]), (s[2],)))),
+        base=Trial(((2, 3), (3, 4), (4,))),
+        scalar=Refused(ShapeError, ((), (), ())),
+        empty=Trial(((0, 3), (3, 4), (4,))),
+        broadcast=Refused(ShapeError, ((2, 3), (3, 4), (1,))),
+        draw=draw,
+        refusals=[((np.ones((2, 3)), np.ones((4, 3)), np.ones(3)), ShapeError, f"{name}: expected x .n, d., w .d, h.")],
+        **facts,
+    )
 
 
 HALVES = (np.array([0.5, 0.5]),) * 2
@@ -429,6 +460,18 @@ CASES: dict[tg.primitive, Case] = {
         zeros="kink",
         ties="kink",
         conventions=[Convention(([3.0, 1.0, 1.0, 1.0],), ([0.0, 1 / 3, 1 / 3, 1 / 3],))],
+    ),
+    tg.softmax: Case(
+        lambda x, axis: softmaxed(x, axis),
+        hnp.array_shapes(min_dims=1, max_dims=3, min_side=1, max_side=4).flatmap(
+            lambda shape: st.integers(-len(shape), len(shape) - 1).map(lambda axis: Trial((shape,), (axis,)))
+        ),
+        base=Trial(((2, 3),), (-1,)),
+        scalar=Trial(((),), (-1,)),
+        empty=Trial(((0, 3),), (-1,)),
+        broadcast=Trial(((2, 3),), ((0, 1),)),
+        draw=anywhere,
+        conventions=[Convention(([0.0, 1e4, -1e4],), ([0.0, 0.0, 0.0],), (0,))],
     ),
     # arrangement
     tg.reshape: arrangement(
@@ -552,6 +595,14 @@ CASES: dict[tg.primitive, Case] = {
             ((np.ones((2, 3)), np.float64(1), 5), ShapeError, "add_bias: expected b"),
         ],
     ),
+    tg.dense: affine(lambda x, w, b: x @ w + b, "dense"),
+    tg.dense_relu: affine(
+        lambda x, w, b: np.maximum(x @ w + b, 0),
+        "dense_relu",
+        draw=off_hinge,
+        zeros="kink",
+        conventions=[Convention(([[1.0]], [[2.0, 1.0]], [-2.0, 1.0]), ([[1.0]], [[0.0, 1.0]], [0.0, 1.0]))],
+    ),
     # images
     tg.conv2d: Case(
         correlation,
@@ -611,6 +662,24 @@ CASES: dict[tg.primitive, Case] = {
         broadcast=Refused(ShapeError, ((3, 2), (3, 1))),
         draw=anywhere,
         refusals=[((np.ones(3), np.ones((3, 1))), ShapeError, r"mse: .* got \(3,\) and \(3, 1\)")],
+    ),
+    tg.cross_entropy: Case(
+        lambda scores, truth: -(truth * np.log(softmaxed(scores, 1))).sum() / len(scores),
+        st.tuples(st.integers(1, 4), st.integers(1, 4)).map(lambda shape: Trial((shape, shape))),
+        base=Trial(((3, 4), (3, 4))),
+        scalar=Refused(ShapeError, ((), ())),
+        empty=Refused(ShapeError, ((0, 3), (0, 3))),
+        broadcast=Refused(ShapeError, ((3, 2), (3, 1))),
+        draw=scores_and_probabilities,
+        conventions=[
+            Convention(([[0.0, 1000.0], [0.0, 0.0]], [1, 0]), ([[0.0, 0.0], [-0.25, 0.25]], None)),
+            Convention(([[0.0, 1000.0], [0.0, 0.0]], [[0, 1], [1, 0]]), ([[0.0, 0.0], [-0.25, 0.25]], None)),
+        ],
+        refusals=[
+            ((np.ones((2, 3)), np.array([0, 3])), ValueError, "class numbers from 0 to 2, got 0 to 3"),
+            ((np.ones((2, 3)), np.array([0.0, 1.0])), TypeError, "class numbers of an integer dtype, got float64"),
+            ((np.ones((2, 3)), np.zeros((2, 1), int)), ShapeError, "cross_entropy: expected scores"),
+        ],
     ),
     tg.l2: Case(
         lambda *weights_and_decay: (

@@ -23,6 +23,31 @@ def test_a_dense_layer_is_the_formula():
     assert nn.Dense(3, 2, dtype=np.float32)(x.astype(np.float32)).dtype == np.float32
 
 
+def test_a_dense_layer_takes_any_axes_in_front():
+    layer = nn.Dense(3, 2, rng=np.random.default_rng(0))
+    x = np.arange(24.0).reshape(4, 2, 3)
+    np.testing.assert_allclose(layer(x).numpy(), x @ layer.W.numpy())
+    np.testing.assert_allclose(layer(x[0, 0]).numpy(), x[0, 0] @ layer.W.numpy())
+
+
+def test_an_image_network_is_its_primitives():
+    rng = np.random.default_rng(0)
+    net = nn.Sequential(nn.Conv2D(1, 2, 3, rng=rng), nn.ReLU(), nn.MaxPool2D(), nn.Flatten(), nn.Dense(32, 1, rng=rng))
+    x = rng.normal(size=(5, 1, 8, 8))
+    conv, dense = net[0], net[4]
+    hidden = tg.relu(tg.add_bias(tg.conv2d(x, conv.W), conv.b, 1))
+    expected = tg.flatten(tg.max_pool2d(hidden, 2)) @ dense.W + dense.b
+    np.testing.assert_allclose(net(x).numpy(), expected.numpy(), rtol=1e-12)
+    assert [name for name, _ in net.named_parameters()] == ["0.W", "0.b", "4.W", "4.b"]
+    assert nn.Conv2D(1, 2, 4, padding="valid")(x).shape == (5, 2, 5, 5)
+    assert repr(net[:4]).splitlines()[1:-1] == [
+        "  (0): Conv2D(1, 2, 3, padding='same')",
+        "  (1): ReLU()",
+        "  (2): MaxPool2D(2)",
+        "  (3): Flatten()",
+    ]
+
+
 def test_parameters_have_names_in_order():
     assert [name for name, _ in model().named_parameters()] == ["0.W", "0.b", "3.W", "3.b"]
     assert [w.shape for w in model().parameters()] == [(3, 4), (4,), (4, 2), (2,)]
@@ -180,6 +205,9 @@ def test_sgd_is_the_courses_update_in_place():
         (lambda w: nn.Dropout(1), RangeError, r"a rate in \[0, 1\), got 1"),
         (lambda w: nn.Dropout(-0.1), RangeError, "got -0.1"),
         (lambda w: nn.Dense(0, 2), RangeError, "got 0 and 2"),
+        (lambda w: nn.Conv2D(1, 0, 3), RangeError, "got 1, 0 and 3"),
+        (lambda w: nn.Conv2D(1, 1, 2), RangeError, "'same' with an odd size; got 'same' with 2"),
+        (lambda w: nn.MaxPool2D(0), RangeError, "a size of at least 1, got 0"),
         (lambda w: nn.Sequential(nn.ReLU(), 3), ArgumentError, "layer 1 is a int"),
     ],
 )

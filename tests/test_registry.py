@@ -207,7 +207,10 @@ def conventions():
 def test_conventions_at_kinks_and_ends(primitive, convention):
     """Exactly as stated, and without a warning."""
     expected = convention.gradients
-    tensors = [tg.tensor(a, float, e is not None) for a, e in zip(convention.arguments, expected, strict=True)]
+    tensors = [
+        tg.tensor(a) if e is None else tg.tensor(a, float, requires_grad=True)
+        for a, e in zip(convention.arguments, expected, strict=True)
+    ]
     live = [t for t in tensors if t.requires_grad]
     gradients = tg.grad(call(primitive, tensors, convention.static).sum(), live)
     for gradient, exact in zip(gradients, [e for e in expected if e is not None], strict=True):
@@ -270,7 +273,8 @@ def test_float32_in_float32_gradients_out(primitive):
             return
         if primitive is not tg.astype:
             assert out.dtype == dtype
-        results.append([g.numpy() for g in tg.grad(out, [tensors[i] for i in live], seed=np.ones(out.shape))])
+        seed = np.linspace(-1, 2, out.size).reshape(out.shape)
+        results.append([g.numpy() for g in tg.grad(out, [tensors[i] for i in live], seed=seed)])
     for single, double in zip(*results, strict=True):
         assert single.dtype == np.float32
         np.testing.assert_allclose(single, double, rtol=FAR, atol=FAR * np.abs(double).max(initial=0))
@@ -323,5 +327,5 @@ def test_every_rule_is_really_called(monkeypatch):
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             run(primitive, case.base, np.random.default_rng(7))
-    expected = {(p, i) for p in CASES for i, a in enumerate(p.arguments) if p.rules[a] is not None}
+    expected = {(p, i) for p in CASES for i, a in enumerate(("g", *p.arguments), -1) if p.rules.get(a) is not None}
     assert {key for key, count in called.items() if count} == expected

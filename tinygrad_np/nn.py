@@ -137,7 +137,7 @@ class Sequential(Layer):
 
 
 class Dense(Layer):
-    """``x @ W + b``: (n, n_input) to (n, n_output).
+    """``x @ W + b``: (..., n_input) to (..., n_output).
 
     Parameters
     ----------
@@ -174,6 +174,8 @@ class Dense(Layer):
 
     def __call__(self, *inputs: Any) -> Any:
         (x,) = inputs
+        if np.ndim(x) == 2:
+            return ops.dense(x, self.W, self.b)
         return ops.add_bias(ops.matmul(x, self.W), self.b)
 
     def __repr__(self) -> str:
@@ -235,6 +237,103 @@ class Dropout(Layer):
 
     def __repr__(self) -> str:
         return f"Dropout({self.rate})"
+
+
+class Conv2D(Layer):
+    """Convolution of images: (n, n_input, height, width) to (n, n_output, height, width), padded with zeros.
+
+    Parameters
+    ----------
+    n_input, n_output : int
+        Channels.
+    size : int
+        The odd side of the square kernels; any side with ``padding="valid"``.
+    padding : "same" or "valid"
+        See `tinygrad_np.conv2d`.
+    rng : numpy.random.Generator, optional
+        Draws `W`; without it a new one, seeded by the system.
+    dtype : dtype
+        Of `W` and `b`.
+
+    Attributes
+    ----------
+    W : Tensor of shape (n_output, n_input, size, size)
+        Normal with variance ``2 / (n_input * size**2)`` (K. He et al., "Delving deep into rectifiers", 2015).
+    b : Tensor of shape (n_output,)
+        Zeros.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> Conv2D(1, 2, 3, rng=np.random.default_rng(0))(np.ones((5, 1, 8, 8))).shape
+    (5, 2, 8, 8)
+    """
+
+    def __init__(
+        self,
+        n_input: int,
+        n_output: int,
+        size: int,
+        padding: str = "same",
+        rng: np.random.Generator | None = None,
+        dtype: Any = np.float64,
+    ) -> None:
+        if n_input < 1 or n_output < 1 or size < 1:
+            raise RangeError(f"Conv2D: expected channels and size of at least 1, got {n_input}, {n_output} and {size}")
+        if padding not in ("same", "valid") or (padding == "same" and size % 2 == 0):
+            raise RangeError(
+                f"Conv2D: expected padding 'valid', or 'same' with an odd size; got {padding!r} with {size}"
+            )
+        rng = rng if rng is not None else np.random.default_rng()
+        weights = rng.normal(scale=math.sqrt(2 / (n_input * size**2)), size=(n_output, n_input, size, size))
+        self.W = tensor(weights, dtype, requires_grad=True, name="W")
+        self.b = tensor(np.zeros(n_output), dtype, requires_grad=True, name="b")
+        self.padding = padding
+
+    def __call__(self, *inputs: Any) -> Any:
+        (x,) = inputs
+        return ops.add_bias(ops.conv2d(x, self.W, self.padding), self.b, 1)
+
+    def __repr__(self) -> str:
+        n_output, n_input, size, _ = self.W.shape
+        return f"Conv2D({n_input}, {n_output}, {size}, padding={self.padding!r})"
+
+
+class MaxPool2D(Layer):
+    """The maximum of each window: (n, channels, size*h, size*w) to (n, channels, h, w).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> MaxPool2D(2)(np.ones((5, 2, 8, 8))).shape
+    (5, 2, 4, 4)
+    """
+
+    def __init__(self, size: int = 2) -> None:
+        if size < 1:
+            raise RangeError(f"MaxPool2D: expected a size of at least 1, got {size}")
+        self.size = size
+
+    def __call__(self, *inputs: Any) -> Any:
+        (x,) = inputs
+        return ops.max_pool2d(x, self.size)
+
+    def __repr__(self) -> str:
+        return f"MaxPool2D({self.size})"
+
+
+class Flatten(Layer):
+    """Each object's entries in one row: (n, ...) to (n, m).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> Flatten()(np.ones((5, 2, 4, 4))).shape
+    (5, 32)
+    """
+
+    def __call__(self, *inputs: Any) -> Any:
+        return ops.flatten(*inputs)
 
 
 class Hinge(Layer):

@@ -31,9 +31,9 @@ from tinygrad_np.ops.elementwise import (
     where,
 )
 from tinygrad_np.ops.indexing import getitem, scatter_add
-from tinygrad_np.ops.linalg import add_bias, matmul
-from tinygrad_np.ops.losses import hinge, l2, mse
-from tinygrad_np.ops.reductions import max, mean, min, sum
+from tinygrad_np.ops.linalg import add_bias, dense, dense_relu, matmul
+from tinygrad_np.ops.losses import cross_entropy, hinge, l2, mse
+from tinygrad_np.ops.reductions import max, mean, min, softmax, sum
 from tinygrad_np.ops.shape import (
     astype,
     broadcast_to,
@@ -54,6 +54,9 @@ __all__ = [
     "broadcast_to",
     "concatenate",
     "conv2d",
+    "cross_entropy",
+    "dense",
+    "dense_relu",
     "divide",
     "dropout_mask",
     "equal",
@@ -87,6 +90,7 @@ __all__ = [
     "scatter_add",
     "sigmoid",
     "sign",
+    "softmax",
     "sqrt",
     "stack",
     "subtract",

@@ -8,6 +8,7 @@ import numpy as np
 
 from tinygrad_np.engine import primitive
 from tinygrad_np.errors import ShapeError
+from tinygrad_np.ops.elementwise import keep_where
 from tinygrad_np.ops.shape import swapaxes
 from tinygrad_np.values import Array
 
@@ -93,4 +94,65 @@ def add_bias(x: Array, b: Array, /, axis: int = -1) -> Any:
 add_bias.def_vjp(
     x=lambda g: g,
     b=lambda g, axis: g.sum(axis=tuple(i for i in range(g.ndim) if i != axis % g.ndim)),
+)
+
+
+@primitive
+def dense(x: Array, w: Array, b: Array, /) -> Any:
+    """``x @ w + b`` in one step: ``(n, d) @ (d, h) + (h,) -> (n, h)``.
+
+    Raises
+    ------
+    ShapeError
+        For any other shapes.
+
+    Examples
+    --------
+    >>> dense([[1.0, -1.0], [-1.0, 0.0], [1.0, 1.0]], [[4.0], [2.0]], [3.0])
+    array([[ 5.],
+           [-1.],
+           [ 9.]])
+    """
+    return _affine("dense", x, w, b)
+
+
+def _affine(op: str, x: Array, w: Array, b: Array) -> Any:
+    if not (np.ndim(x) == np.ndim(w) == 2 and x.shape[1:] == w.shape[:1] and w.shape[1:] == np.shape(b)):
+        raise ShapeError(
+            f"{op}: expected x (n, d), w (d, h) and b (h,); got {np.shape(x)}, {np.shape(w)} and {np.shape(b)}"
+        )
+    return x @ w + b
+
+
+dense.def_vjp(
+    x=lambda g, w: g @ swapaxes(w, 0, 1),
+    w=lambda g, x: swapaxes(x, 0, 1) @ g,
+    b=lambda g: g.sum(axis=0),
+)
+
+
+@primitive
+def dense_relu(x: Array, w: Array, b: Array, /) -> Any:
+    """``relu(x @ w + b)`` in one step: ``(n, d) @ (d, h) + (h,) -> (n, h)``; the slope where the sum is 0 is 0.
+
+    Raises
+    ------
+    ShapeError
+        For any other shapes.
+
+    Examples
+    --------
+    >>> dense_relu([[1.0, -1.0], [-1.0, 0.0], [1.0, 1.0]], [[4.0], [2.0]], [3.0])
+    array([[5.],
+           [0.],
+           [9.]])
+    """
+    return np.maximum(_affine("dense_relu", x, w, b), 0)
+
+
+dense_relu.def_vjp(
+    g=lambda g, out: keep_where(g, out > 0),
+    x=lambda g, w: g @ swapaxes(w, 0, 1),
+    w=lambda g, x: swapaxes(x, 0, 1) @ g,
+    b=lambda g: g.sum(axis=0),
 )

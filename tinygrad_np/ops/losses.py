@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from tinygrad_np.engine import primitive
-from tinygrad_np.errors import ShapeError
+from tinygrad_np.errors import DtypeError, RangeError, ShapeError
 from tinygrad_np.ops.elementwise import keep_where, real
-from tinygrad_np.values import Array
+from tinygrad_np.ops.reductions import softmax
+from tinygrad_np.values import Array, Value
 
 
 def rows(op: str, pred: Array, true: Array) -> int:
@@ -81,6 +82,72 @@ def mse(pred: Array, true: Array, /) -> Any:
 mse.def_vjp(
     pred=lambda g, pred, true: (real(pred) - real(true)) * (g / len(pred)),
     true=lambda g, pred, true: (real(true) - real(pred)) * (g / len(pred)),
+)
+
+
+@primitive
+def cross_entropy(scores: Array, labels: Array, /) -> Any:
+    """The softmax cross-entropy: ``-sum(truth * log(softmax(scores))) / n``, without overflow.
+
+    Parameters
+    ----------
+    scores : array of shape (n, k)
+        One score per class, of any sign and size.
+    labels : array of shape (n,) or (n, k)
+        Class numbers from 0 to k - 1, or each row's probabilities (one 1 and zeros elsewhere). Constants.
+
+    Raises
+    ------
+    ShapeError
+        For other shapes, or without a row or a class.
+    RangeError
+        If a class number is outside of 0 to k - 1.
+    DtypeError
+        If class numbers are no integers.
+
+    References
+    ----------
+    C. M. Bishop, "Pattern recognition and machine learning" (2006), section 4.3.4.
+
+    Examples
+    --------
+    >>> float(cross_entropy([[0.0, 1000.0], [1000.0, 0.0]], [1, 1]))
+    500.0
+    """
+    truth = _truth(scores, labels)
+    shifted = scores - np.max(scores, axis=1, keepdims=True)
+    logarithms = np.log(np.exp(shifted).sum(axis=1)) * truth.sum(axis=1)
+    return (logarithms.sum() - (truth * shifted).sum()) / len(scores)
+
+
+def _truth(scores: Any, labels: Any) -> Any:
+    """The rows' probabilities (n, k), from class numbers or as they are."""
+    shape, given = np.shape(scores), np.shape(labels)
+    if len(shape) != 2 or 0 in shape or given not in (shape, shape[:1]):
+        raise ShapeError(
+            f"cross_entropy: expected scores (n, k) and labels (n,) or (n, k), with n and k at least 1; got {shape} "
+            f"and {given}"
+        )
+    labels = labels._array if isinstance(labels, Value) else labels
+    if given == shape:
+        return labels
+    if labels.dtype.kind not in "iu":
+        raise DtypeError(f"cross_entropy: expected class numbers of an integer dtype, got {labels.dtype}")
+    if not (labels.min() >= 0 and labels.max() < shape[1]):
+        raise RangeError(
+            f"cross_entropy: expected class numbers from 0 to {shape[1] - 1}, got {labels.min()} to {labels.max()}"
+        )
+    return (labels[:, None] == np.arange(shape[1])).astype(scores.dtype)
+
+
+def _entropy_slope(g: Any, scores: Any, labels: Any) -> Any:
+    truth = _truth(scores, labels)
+    return (softmax(scores) * truth.sum(axis=1, keepdims=True) - truth) * (g / len(scores))
+
+
+cross_entropy.def_vjp(
+    scores=lambda g, scores, labels: _entropy_slope(g, scores, labels),
+    labels=None,
 )
 
 

@@ -106,3 +106,24 @@ def _share(g: Any, x: Any, out: Any, axis: Axis) -> Any:
 
 max.def_vjp(x=lambda g, x, out, axis: _share(g, x, out, axis))
 min.def_vjp(x=lambda g, x, out, axis: _share(g, x, out, axis))
+
+
+@primitive
+def softmax(x: Array, /, axis: int | tuple[int, ...] = -1) -> Any:
+    """``exp(x) / sum(exp(x))`` along an axis, without overflow: positive numbers with the sum 1.
+
+    Raises
+    ------
+    ShapeError
+        If there is no entry along the axis.
+
+    Examples
+    --------
+    >>> softmax([0.0, 0.0, 1000.0])
+    array([0., 0., 1.])
+    """
+    powers = np.exp(x - np.max(x, axis, keepdims=True))
+    return powers / powers.sum(axis, keepdims=True)
+
+
+softmax.def_vjp(x=lambda g, out, axis: out * (g - sum(g * out, axis, True)))
