@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import tinygrad_np as tg
 from tests.cases import CASES, Refused, Trial
 from tests.checker import check_gradients
-from tinygrad_np.engine import Plan, Primitive, registry
+from tinygrad_np.engine import Primitive, registry
 from tinygrad_np.errors import TinygradError
 
 PRIMITIVES = {name: p for name, p in registry.items() if name.startswith("tinygrad_np.")}
@@ -319,7 +319,7 @@ def test_every_rule_is_really_called(monkeypatch):
             return counted
 
         plan = original(self, live)
-        return Plan(tuple((i, wrapped(i, rule), slots) for i, rule, slots in plan.calls), plan.keep)
+        return plan._replace(calls=tuple((i, wrapped(i, rule), slots) for i, rule, slots in plan.calls))
 
     monkeypatch.setattr(Primitive, "_plan", counting)
     for primitive, case in CASES.items():

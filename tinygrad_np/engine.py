@@ -6,7 +6,7 @@ order they ran), `pull_back` (the walk that is reverse-mode differentiation), `g
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ContextDecorator
 from contextvars import ContextVar, Token
 from functools import partial, update_wrapper
@@ -73,16 +73,18 @@ class Node:
     A node points at its parents and never at its own result, so that memory goes by reference counts alone.
     """
 
-    __slots__ = ("birth", "dtype", "parents", "plan", "primitive", "saved", "shape")
+    __slots__ = ("birth", "dtype", "parents", "plan", "saved", "shape")
 
-    def __init__(self, primitive: Any, plan: Any, parents: tuple[Node | None, ...], saved: Any, out: Array) -> None:
-        self.primitive, self.plan = primitive, plan  # None for a leaf
-        self.parents = parents
-        self.saved: tuple[Any, ...] | None = saved  # None once backward() has freed it
-        self.shape, self.dtype, self.birth = out.shape, out.dtype, next(values.clock)
+    def __init__(self, plan: Any, parents: tuple[Any, ...], saved: tuple[Any, ...] | None, out: Array) -> None:
+        self.plan = plan  # a Plan, or None for a leaf
+        self.parents = parents  # a node for each argument, None for a constant
+        self.saved = saved  # None once backward() has freed it
+        self.shape = out.shape
+        self.dtype = out.dtype
+        self.birth = next(values.clock)
 
     def __str__(self) -> str:
-        return str(self.primitive)
+        return str(self.plan.primitive) if self.plan else "leaf"
 
 
 class Plan(NamedTuple):
@@ -91,6 +93,7 @@ class Plan(NamedTuple):
     A rule stands with the position of its argument (-1 for the rule called g) and where in `Node.saved` its values are.
     """
 
+    primitive: Primitive
     calls: tuple[tuple[int, Rule, tuple[int, ...]], ...]
     keep: tuple[int, ...]
 
@@ -114,6 +117,7 @@ class Primitive:
         self.names = ("out", *self.arguments, *self.static, *byproducts)
         self.rules: dict[str, Rule | None] = {}
         self._usual = tuple(self._defaults[n] for n in self.static if n in self._defaults)
+        self._arity = len(self.arguments) if len(self._usual) == len(self.static) else -1  # -1: always bind
         self._plans: dict[int, Plan] = {}
         registry[f"{self.__module__}.{forward.__qualname__}"] = self
 
@@ -157,7 +161,7 @@ class Primitive:
                 asked = [places[name] for name in (parameters(rule) or ())[1:]]
                 calls.append((position, rule, tuple(keep.setdefault(place, len(keep)) for place in asked)))
         only_first = [position for position, _, _ in calls] == [-1]  # and no argument to pass its result to
-        plan = Plan((), ()) if only_first else Plan(tuple(calls), tuple(keep))
+        plan = Plan(self, (), ()) if only_first else Plan(self, tuple(calls), tuple(keep))
         self._plans[live] = plan
         return plan
 
@@ -171,22 +175,22 @@ class Primitive:
 
     def __call__(self, /, *args: Any, **keywords: Any) -> Any:
         static = self._usual
-        if keywords or len(args) != len(self.arguments) or len(static) != len(self.static):
+        if keywords or len(args) != self._arity:
             args, static = self._bind(args, keywords)
         operands = list(args[0]) if self.sequence else args
         arrays: list[Any] = []
         parents: list[Node | None] = []
-        live, bit, wrapped = 0, 1, False
+        live, bit, step, tensors = 0, 1, not self.sequence, 0  # a sequence is live as a whole: no step to a next bit
         for operand in operands:
             node = None
             if isinstance(operand, Value):
-                wrapped, node, operand = True, operand._node, operand._array
+                tensors, node, operand = tensors + 1, operand._node, operand._array
                 live |= bit if node is not None else 0
             elif type(operand) is not np.ndarray and isinstance(operand, (np.ndarray, list, tuple)):
                 operand = values.plain(str(self), operand)
             arrays.append(operand)
             parents.append(node)
-            bit <<= 1
+            bit <<= step
         try:
             out = self.forward(arrays, *static) if self.sequence else self.forward(*arrays, *static)
         except (ValueError, TypeError, IndexError) as error:
@@ -194,13 +198,12 @@ class Primitive:
         byproducts: list[Any] = []
         if self.byproducts:
             out, *byproducts = errors.checked_results(str(self), out, self.byproducts)
-        if not wrapped:
+        if not tensors:
             return out
         if type(out) is not np.ndarray:
             out = values.as_result(str(self), out)
         # What may be a view of a leaf is concerned by the leaf's updates too.
         storage = values.shared_storage(out, operands) if out.base is not None or id(out) in map(id, arrays) else None
-        live = bool(live) if self.sequence else live
         plan = self._plans.get(live) or self._plan(live) if live and _recording.get() else None
         if plan is None or not plan.calls or out.dtype.kind in "biu":
             return self.result(out, None, storage)
@@ -208,12 +211,12 @@ class Primitive:
             raise errors.no_real_result(str(self), out.dtype)
         saved: tuple[Any, ...] = ()
         if plan.keep:
-            given = [v if isinstance(v, Value) else a for v, a in zip(operands, arrays, strict=True)]
+            given = operands if tensors == len(arrays) else list(map(values.given, operands, arrays))
             result = out if storage is None else Value(out, None, storage)
             guarded = [Value(b, None, s) if (s := values.shared_storage(b, operands)) else b for b in byproducts]
             known = (result, *((given,) if self.sequence else given), *static, *guarded)
-            saved = tuple([values.kept(known[i]) if i >= 0 else values.shape_of(known[~i]) for i in plan.keep])
-        return self.result(out, Node(self, plan, tuple(parents), saved, out), storage)
+            saved = tuple([known[i] if i >= 0 else values.shape_of(known[~i]) for i in plan.keep])
+        return self.result(out, Node(plan, tuple(parents), saved, out), storage)
 
 
 @overload
@@ -300,14 +303,13 @@ def _recall(node: Node, place: int, value: Any, wrapped: bool) -> Any:
     if type(value) is list:  # the arguments of a sequence primitive
         return [_recall(node, place, item, wrapped) for item in value]
     array, storage = (value._array, value._storage) if isinstance(value, Value) else (value, None)
-    name = node.primitive.names[place]
     if storage is not None and storage.written > node.birth:
-        raise errors.stale(str(node), name, storage.name, array.shape)
-    if wrapped and place == 0:
-        return Primitive.result(array, node, storage)
-    if wrapped and name in node.primitive.byproducts and np.asarray(array).dtype.kind == "f":
-        raise errors.real_byproduct(str(node), name)
-    return value if wrapped else array
+        raise errors.stale(str(node), node.plan.primitive.names[place], storage.name, array.shape)
+    if not wrapped:
+        return array
+    if node.plan.primitive.names[place] in node.plan.primitive.byproducts and np.asarray(array).dtype.kind == "f":
+        raise errors.real_byproduct(str(node), node.plan.primitive.names[place])
+    return value if place else Primitive.result(array, node, storage)
 
 
 def _fit(gradient: Any, primitive: Primitive, position: int, parent: Node, wrapped: bool) -> Any:
@@ -325,50 +327,50 @@ def _fit(gradient: Any, primitive: Primitive, position: int, parent: Node, wrapp
 def pull_back(order: Tape, seed: Any, wanted: set[Any], wrapped: bool) -> dict[Any, Any]:
     """Walk the tape from its last line to its first; return the gradients of the wanted nodes, in tape order.
 
-    No two of them share memory, nor one with anything that the tape keeps. Only sums made here are ever added into.
+    No two of them share memory, nor one with anything that the tape keeps.
     """
     active: set[Any] = set(wanted)
     for node in order:
         if not active.isdisjoint(node.parents):
             active.add(node)
     gradients: dict[Any, Any] = {order[-1]: seed}
-    own: set[Any] = set()  # whose gradient is a sum made here, an array that nobody else has
     for node in reversed(order):
-        primitive, plan, saved = node.primitive, node.plan, node.saved
-        if primitive is None or plan is None or node not in gradients or node not in active:
+        plan, saved = node.plan, node.saved
+        if plan is None or node not in gradients or node not in active:
             continue
         if saved is None:  # freed since the walk began
             raise errors.freed(str(node))
+        primitive = plan.primitive
         g = gradients[node] if node in wanted else gradients.pop(node)
         for position, rule, slots in plan.calls:
-            parents: tuple[Any, ...] = node.parents
-            if not primitive.sequence:
-                parents = parents[max(position, 0) : position + 1]
-            if position >= 0 and active.isdisjoint(parents):
+            if position >= 0 and not primitive.sequence and node.parents[position] not in active:
                 continue
             asked = [_recall(node, plan.keep[i], saved[i], wrapped) for i in slots]
             result = rule(g, *asked)
             if position < 0:
                 g = result
                 continue
-            parts = result if primitive.sequence else (result,)
-            if not isinstance(parts, (list, tuple)) or len(parts) != len(parents):
-                raise errors.rule_count(str(node), len(parents), parts)
-            for parent, part in zip(parents, parts, strict=True):
+            pairs = _pairs(node, result) if primitive.sequence else ((node.parents[position], result),)
+            for parent, part in pairs:
                 if parent not in active:
                     continue
-                if wrapped or type(part) is not np.ndarray or (part.shape, part.dtype) != (parent.shape, parent.dtype):
+                if (
+                    wrapped
+                    or type(part) is not np.ndarray
+                    or part.shape != parent.shape
+                    or part.dtype is not parent.dtype
+                ):
                     part = _fit(part, primitive, position, parent, wrapped)
-                if parent in own:
-                    np.add(gradients[parent], part, out=gradients[parent])
-                elif parent not in gradients:
-                    gradients[parent] = part
-                else:
-                    gradients[parent] = total = gradients[parent] + part
-                    if type(total) is np.ndarray:
-                        own.add(parent)
-    found = {node: gradients[node] for node in order if node in wanted and node in gradients}
-    return {node: g if node in own else _copy(g) for node, g in found.items()}
+                # Never added into: a rule may have returned what others hold.
+                gradients[parent] = gradients[parent] + part if parent in gradients else part
+    return {node: _copy(gradients[node]) for node in order if node in wanted and node in gradients}
+
+
+def _pairs(node: Node, gradients: Any) -> Iterable[tuple[Any, Any]]:
+    """The gradients that the rule of a sequence returned, each with the node that it is for."""
+    if not isinstance(gradients, (list, tuple)) or len(gradients) != len(node.parents):
+        raise errors.rule_count(str(node), len(node.parents), gradients)
+    return zip(node.parents, gradients, strict=True)
 
 
 def _copy(gradient: Any) -> Any:

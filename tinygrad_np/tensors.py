@@ -22,7 +22,7 @@ class Leaf(Node):
     __slots__ = ("grad", "storage")
 
     def __init__(self, array: Array, storage: Storage) -> None:
-        super().__init__(None, None, (), (), array)
+        super().__init__(None, (), (), array)
         self.grad: Array | None = None
         self.storage = storage
 

@@ -72,6 +72,11 @@ def kept(value: Any) -> Any:
     return value
 
 
+def given(operand: Any, array: Any) -> Any:
+    """What the tape keeps of an argument: the Value, or the plain array that was made of it."""
+    return operand if isinstance(operand, Value) else kept(array)
+
+
 def as_result(op: str, out: Any) -> Array:
     """What a forward returned as an array, if it is a number or an array of a subclass."""
     if not isinstance(out, (np.ndarray, np.generic, int, float, complex)):
