@@ -167,7 +167,9 @@ class Primitive:
 
     def _bind(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
         """Sort what a call gave by position and keyword into array arguments and static parameters."""
-        names = self.arguments + self.static
+        count, names = len(self.arguments), self.arguments + self.static
+        if not keywords and len(args) == len(names):
+            return args[:count], args[count:]
         bound = self._defaults | dict(zip(names, args, strict=False)) | keywords
         if len(args) > len(names) or bound.keys() != set(names) or not keywords.keys().isdisjoint(names[: len(args)]):
             raise errors.call(str(self), names, len(args), keywords)

@@ -174,7 +174,7 @@ class Dense(Layer):
 
     def __call__(self, *inputs: Any) -> Any:
         (x,) = inputs
-        if np.ndim(x) == 2:
+        if getattr(x, "ndim", 0) == 2:
             return ops.dense(x, self.W, self.b)
         return ops.add_bias(ops.matmul(x, self.W), self.b)
 

@@ -9,7 +9,6 @@ import numpy as np
 from tinygrad_np.engine import primitive
 from tinygrad_np.errors import ShapeError
 from tinygrad_np.ops.elementwise import keep_where
-from tinygrad_np.ops.shape import swapaxes
 from tinygrad_np.values import Array
 
 
@@ -43,7 +42,7 @@ def _by_x(g: Any, x_shape: tuple[int, ...], w: Any) -> Any:
         return g[..., None] * w
     if len(x_shape) == 1:
         return (w @ g[..., None])[..., 0]
-    return g @ swapaxes(w, -1, -2)
+    return g @ w.swapaxes(-1, -2)
 
 
 def _by_w(g: Any, x: Any, w_shape: tuple[int, ...]) -> Any:
@@ -51,7 +50,7 @@ def _by_w(g: Any, x: Any, w_shape: tuple[int, ...]) -> Any:
         return x * g if len(w_shape) == 1 else x[:, None] * g[..., None, :]
     if len(w_shape) == 1:
         return (g[..., None, :] @ x)[..., 0, :]
-    return swapaxes(x, -1, -2) @ g
+    return x.swapaxes(-1, -2) @ g
 
 
 matmul.def_vjp(
@@ -117,7 +116,11 @@ def dense(x: Array, w: Array, b: Array, /) -> Any:
 
 
 def _affine(op: str, x: Array, w: Array, b: Array) -> Any:
-    if not (np.ndim(x) == np.ndim(w) == 2 and x.shape[1:] == w.shape[:1] and w.shape[1:] == np.shape(b)):
+    try:
+        fits = x.ndim == w.ndim == 2 and x.shape[1] == w.shape[0] and w.shape[1:] == b.shape
+    except AttributeError:  # of a Python number
+        fits = False
+    if not fits:
         raise ShapeError(
             f"{op}: expected x (n, d), w (d, h) and b (h,); got {np.shape(x)}, {np.shape(w)} and {np.shape(b)}"
         )
@@ -125,8 +128,8 @@ def _affine(op: str, x: Array, w: Array, b: Array) -> Any:
 
 
 dense.def_vjp(
-    x=lambda g, w: g @ swapaxes(w, 0, 1),
-    w=lambda g, x: swapaxes(x, 0, 1) @ g,
+    x=lambda g, w: g @ w.T,
+    w=lambda g, x: x.T @ g,
     b=lambda g: g.sum(axis=0),
 )
 
@@ -152,7 +155,7 @@ def dense_relu(x: Array, w: Array, b: Array, /) -> Any:
 
 dense_relu.def_vjp(
     g=lambda g, out: keep_where(g, out > 0),
-    x=lambda g, w: g @ swapaxes(w, 0, 1),
-    w=lambda g, x: swapaxes(x, 0, 1) @ g,
+    x=lambda g, w: g @ w.T,
+    w=lambda g, x: x.T @ g,
     b=lambda g: g.sum(axis=0),
 )
