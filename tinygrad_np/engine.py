@@ -115,6 +115,7 @@ class Primitive:
         update_wrapper(self, forward)
         self.broadcasts, self.sequence, self.byproducts = broadcasts, sequence, byproducts
         self.names = ("out", *self.arguments, *self.static, *byproducts)
+        self.first_byproduct = len(self.names) - len(byproducts)
         self.rules: dict[str, Rule | None] = {}
         self._usual = tuple(self._defaults[n] for n in self.static if n in self._defaults)
         self._arity = len(self.arguments) if len(self._usual) == len(self.static) else -1  # -1: always bind
@@ -160,8 +161,8 @@ class Primitive:
             if rule is not None and (position < 0 or self.sequence or live >> position & 1):
                 asked = [places[name] for name in (parameters(rule) or ())[1:]]
                 calls.append((position, rule, tuple(keep.setdefault(place, len(keep)) for place in asked)))
-        only_first = [position for position, _, _ in calls] == [-1]  # and no argument to pass its result to
-        plan = Plan(self, (), ()) if only_first else Plan(self, tuple(calls), tuple(keep))
+        # A rule g= alone has no argument to pass its result to.
+        plan = Plan(self, tuple(calls) if calls and calls[-1][0] >= 0 else (), tuple(keep))
         self._plans[live] = plan
         return plan
 
@@ -302,16 +303,18 @@ def tape(result: Value) -> Tape:
 
 def _recall(node: Node, place: int, value: Any, wrapped: bool) -> Any:
     """A saved value as a rule wants it: an array, or a Tensor where the rule itself is recorded; never a stale one."""
+    if isinstance(value, Value):
+        storage = value._storage
+        if storage is not None and storage.written > node.birth:
+            raise errors.stale(str(node), node.plan.primitive.names[place], storage.name, value._array.shape)
+        if not wrapped:
+            return value._array
+        return value if place else Primitive.result(value._array, node, storage)
     if type(value) is list:  # the arguments of a sequence primitive
         return [_recall(node, place, item, wrapped) for item in value]
-    array, storage = (value._array, value._storage) if isinstance(value, Value) else (value, None)
-    if storage is not None and storage.written > node.birth:
-        raise errors.stale(str(node), node.plan.primitive.names[place], storage.name, array.shape)
-    if not wrapped:
-        return array
-    if node.plan.primitive.names[place] in node.plan.primitive.byproducts and np.asarray(array).dtype.kind == "f":
+    if wrapped and place >= node.plan.primitive.first_byproduct and values.is_real(value):
         raise errors.real_byproduct(str(node), node.plan.primitive.names[place])
-    return value if place else Primitive.result(array, node, storage)
+    return Primitive.result(value, node) if wrapped and place == 0 else value
 
 
 def _fit(gradient: Any, primitive: Primitive, position: int, parent: Node, wrapped: bool) -> Any:
@@ -356,12 +359,8 @@ def pull_back(order: Tape, seed: Any, wanted: set[Any], wrapped: bool) -> dict[A
             for parent, part in pairs:
                 if parent not in active:
                     continue
-                if (
-                    wrapped
-                    or type(part) is not np.ndarray
-                    or part.shape != parent.shape
-                    or part.dtype is not parent.dtype
-                ):
+                fits = type(part) is np.ndarray and part.shape == parent.shape and part.dtype is parent.dtype
+                if wrapped or not fits:
                     part = _fit(part, primitive, position, parent, wrapped)
                 # Never added into: a rule may have returned what others hold.
                 gradients[parent] = gradients[parent] + part if parent in gradients else part
@@ -420,11 +419,13 @@ def grad(loss: Any, wrt: Any, seed: Any = None, create_graph: bool = False, allo
     (27.0, 18.0)
     """
     targets = tuple(wrt) if isinstance(wrt, (list, tuple)) else (wrt,)
-    for name, value in {"loss": loss, **{f"wrt[{i}]": target for i, target in enumerate(targets)}}.items():
-        if not isinstance(value, Value):
-            raise errors.no_tensor("grad", name, value)
-        if name != "loss" and value._node is None:
-            raise errors.constant_wrt("grad", name)
+    if not isinstance(loss, Value):
+        raise errors.no_tensor("grad", "loss", loss)
+    for i, target in enumerate(targets):
+        if not isinstance(target, Value):
+            raise errors.no_tensor("grad", f"wrt[{i}]", target)
+        if target._node is None:
+            raise errors.constant_wrt("grad", f"wrt[{i}]")
     first: Any = values.start("grad", loss._array, seed)
     found: dict[Any, Any] = {}
     if loss._node is not None:

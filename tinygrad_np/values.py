@@ -77,6 +77,11 @@ def given(operand: Any, array: Any) -> Any:
     return operand if isinstance(operand, Value) else kept(array)
 
 
+def is_real(value: Any) -> bool:
+    """Whether a value is one that a gradient could flow through."""
+    return np.asarray(value).dtype.kind == "f"
+
+
 def as_result(op: str, out: Any) -> Array:
     """What a forward returned as an array, if it is a number or an array of a subclass."""
     if not isinstance(out, (np.ndarray, np.generic, int, float, complex)):
@@ -101,7 +106,9 @@ def start(op: str, array: Array, seed: Any) -> Array:
     """The gradient to start from: one for a scalar, otherwise what the caller gave, in the result's shape and dtype."""
     if seed is None and array.size != 1:
         raise errors.no_scalar(op, array.shape)
-    given = np.ones_like(array) if seed is None else np.asarray(seed._array if isinstance(seed, Value) else seed)
+    if seed is None:
+        return np.ones(array.shape, array.dtype)
+    given = np.asarray(seed._array if isinstance(seed, Value) else seed)
     if given.shape != array.shape:
         raise errors.seed_shape(op, array.shape, given.shape)
     if given.dtype.kind not in "fiub":
