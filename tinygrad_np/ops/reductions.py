@@ -105,7 +105,7 @@ def _share(g: Any, x: Any, out: Any, axis: Axis) -> Any:
 
 
 max.def_vjp(x=lambda g, x, out, axis: _share(g, x, out, axis))
-min.def_vjp(x=lambda g, x, out, axis: _share(g, x, out, axis))
+min.def_vjp(**max.rules)
 
 
 @primitive
