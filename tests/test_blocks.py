@@ -234,7 +234,11 @@ def test_integer_arrays_give_the_same_numbers(name):
 @pytest.mark.parametrize(
     ("call", "error", "words"),
     [
-        (lambda: blocks.hinge_forward(np.ones(3), np.ones((3, 1))), ShapeError, r"hinge: .*\(3,\) and \(3, 1\)"),
+        (
+            lambda: blocks.hinge_forward(np.ones(3), np.ones((3, 1))),
+            ShapeError,
+            r"hinge_forward: .*\(3,\) and \(3, 1\)",
+        ),
         (lambda: blocks.hinge_grad_input(np.ones(3), np.ones(2)), ShapeError, "hinge_grad_input: expected"),
         (lambda: blocks.mse_grad_input(np.ones((0, 2)), np.ones((0, 2))), ShapeError, "at least one row"),
         (
@@ -282,6 +286,26 @@ def test_integer_arrays_give_the_same_numbers(name):
 def test_refusals(call, error, words):
     with pytest.raises(error, match=words):
         call()
+
+
+@pytest.mark.parametrize("name", [name for name in SIGNATURES if name != "dropout_generate_mask"])
+def test_lists_of_numbers_will_do(name):
+    def listed(argument):
+        if isinstance(argument, list):
+            return [listed(a) for a in argument]
+        return argument.tolist() if isinstance(argument, np.ndarray) else argument
+
+    expected = getattr(blocks, name)(*calls()[name])
+    np.testing.assert_array_equal(getattr(blocks, name)(*map(listed, calls()[name])), expected)
+
+
+def test_small_integers_do_not_wrap_around():
+    byte = np.full((3, 3), 200, np.uint8)
+    assert blocks.conv_matrix(byte, np.ones((3, 3), np.uint8))[1, 1] == 1800
+    assert blocks.dense_forward(byte, byte, byte[0]).tolist() == [[120200] * 3] * 3
+    assert blocks.dense_grad_b(byte, byte, byte, byte[0]).tolist() == [600] * 3
+    assert blocks.mse_grad_input(byte[0], byte[0] + np.uint8(1)).tolist() == [-1 / 3] * 3
+    assert blocks.l2_regularizer(2, byte) == 9 * 200.0**2
 
 
 # --- the course's classes -----------------------------------------------------------------------------------

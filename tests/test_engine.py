@@ -22,6 +22,7 @@ from tinygrad_np.errors import (
     DtypeError,
     GraphError,
     MutationError,
+    RangeError,
     RuleError,
     ShapeError,
     StaleError,
@@ -1083,6 +1084,15 @@ def test_losses_of_small_integers_do_not_wrap_around():
     assert tg.hinge(np.array([2, 3], np.uint8), byte) == 0.0
     assert tg.mse(byte, byte + np.uint8(1)) == 0.5
     assert tg.l2([np.array([20], np.uint8)], 1.0) == 200.0
+
+
+def test_scores_of_small_integers_do_not_wrap_around():
+    assert tg.softmax(np.array([100, -100], np.int8)).tolist() == pytest.approx([1.0, 0.0], abs=1e-80)
+    assert tg.softmax(np.array([True, False])).sum() == pytest.approx(1.0)
+    assert tg.cross_entropy(np.array([[3, 250]], np.uint8), np.array([0])) == 247.0
+    assert tg.cross_entropy(np.array([[100, -100]], np.int8), np.array([1])) == 200.0
+    with pytest.raises(RangeError, match="power: expected exponents of at least 0 for integers"):
+        tg.tensor([2]) ** -1
 
 
 def test_an_index_changed_later_changes_no_gradient():

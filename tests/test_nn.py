@@ -197,6 +197,12 @@ def test_sgd_is_the_courses_update_in_place():
     ("make", "error", "words"),
     [
         (lambda w: optim.SGD([]), ArgumentError, "at least one parameter"),
+        (
+            lambda w: optim.SGD(w),
+            ArgumentError,
+            r"a list of parameters, got a Tensor; pass model.parameters\(\) or .w.",
+        ),
+        (lambda w: optim.SGD(nn.Sequential(nn.Dense(1, 1))), ArgumentError, "got a Sequential; pass model.parameters"),
         (lambda w: optim.SGD([w, w]), ArgumentError, r"parameters\[1\] is there twice"),
         (lambda w: optim.SGD([w * 2]), ArgumentError, r"parameters\[0\] to be a leaf"),
         (lambda w: optim.SGD([tg.tensor(1.0)]), ArgumentError, "a leaf that requires gradients"),

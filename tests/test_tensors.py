@@ -66,6 +66,13 @@ def test_what_no_tensor_can_be_made_of(make, error, words):
         make()
 
 
+def test_a_tensor_is_not_made_by_its_class():
+    with pytest.raises(
+        ArgumentError, match=r"Tensor: expected to be made by tensor\(...\) or from_numpy\(...\), got a list"
+    ):
+        tg.Tensor([1.0])
+
+
 # --- looking at one --------------------------------------------------------------------------------------------------
 
 
@@ -192,6 +199,7 @@ def test_data_and_numpy_are_read_only_views():
         (lambda w: setattr(w * 2, "data", [1.0, 2.0]), MutationError, "only a leaf can be written"),
         (lambda w: setattr(w.reshape(2, 1), "data", [[1.0], [2.0]]), MutationError, "the result of an operation"),
         (lambda w: setattr(w, "grad", [1.0]), ShapeError, r"grad: expected None or an array float64 \(2,\)"),
+        (lambda w: setattr(w, "grad", np.ones(2, np.float32)), DtypeError, r"got float32 \(2,\)"),
         (lambda w: setattr(w * 2, "grad", None), GraphError, "only a leaf"),
     ],
 )

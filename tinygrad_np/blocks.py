@@ -6,7 +6,8 @@ It stands in for the course's ``Blocks.py``::
 
 Every function calls the forward or a rule of a registered primitive on the arrays that it is given, so that what a
 student is marked by and what trains a network are one formula. Arrays of any real dtype come in, integers too; plain
-arrays (a loss: a NumPy float) go out; no input is changed. Shapes that do not fit raise `ShapeError`.
+arrays (a loss: a NumPy float) go out; no input is changed. Lists of numbers will do, and small integers do not wrap
+around. Shapes that do not fit raise `ShapeError`.
 
 The layers are the course's too: `backward` gets the input again, parameters are arrays that `SGD` writes into, and
 `Dense` draws its weights from NumPy's global generator, so that a run after ``np.random.seed`` gives the course's
@@ -23,7 +24,6 @@ import numpy as np
 from tinygrad_np import ops
 from tinygrad_np.engine import Primitive
 from tinygrad_np.errors import RangeError, ShapeError
-from tinygrad_np.ops.losses import rows
 from tinygrad_np.values import Array
 
 __all__ = [
@@ -70,23 +70,33 @@ def _rule(primitive: Primitive, argument: str, **values: Any) -> Any:
     return rule(**values)
 
 
-def _check_dense(function: str, x_input: Array, grad_output: Array, W: Array, b: Array) -> None:
-    if np.ndim(x_input) != 2 or np.shape(W) != (x_input.shape[1], len(b)):
+def _array(values: Any) -> Array:
+    """An array of these values, whose products do not wrap around: small integers as int64."""
+    array = np.asarray(values)
+    return array.astype(np.int64) if array.dtype.kind in "biu" and array.dtype.itemsize < 8 else array
+
+
+def _dense_arrays(function: str, x_input: Any, W: Any, b: Any) -> tuple[Array, Array, Array]:
+    x, w, bias = _array(x_input), _array(W), _array(b)
+    if x.ndim != 2 or bias.ndim != 1 or w.shape != (x.shape[1], len(bias)):
         raise ShapeError(
-            f"{function}: expected x_input (n_objects, n_in), W (n_in, n_out) and b (n_out,); got {np.shape(x_input)}, "
-            f"{np.shape(W)} and {np.shape(b)}"
+            f"{function}: expected x_input (n_objects, n_in), W (n_in, n_out) and b (n_out,); got {x.shape}, {w.shape} "
+            f"and {bias.shape}"
         )
-    _check_gradient(function, grad_output, (len(x_input), len(b)))
+    return x, w, bias
 
 
-def _check_mask(function: str, x_input: Array, mask: Array) -> None:
-    if np.shape(mask) not in ((), np.shape(x_input)):
-        raise ShapeError(f"{function}: expected a mask of x_input's shape {np.shape(x_input)}, got {np.shape(mask)}")
+def _mask(function: str, x: Array, mask: Any) -> Array:
+    if np.shape(mask) not in ((), x.shape):
+        raise ShapeError(f"{function}: expected a mask of x_input's shape {x.shape}, got {np.shape(mask)}")
+    return _array(mask)
 
 
-def _check_gradient(function: str, grad_output: Array, shape: tuple[int, ...]) -> None:
-    if np.shape(grad_output) != shape:
-        raise ShapeError(f"{function}: expected grad_output of the output's shape {shape}, got {np.shape(grad_output)}")
+def _gradient(function: str, grad_output: Any, shape: tuple[int, ...]) -> Array:
+    g = _array(grad_output)
+    if g.shape != shape:
+        raise ShapeError(f"{function}: expected grad_output of the output's shape {shape}, got {g.shape}")
+    return g
 
 
 # --- dense ----------------------------------------------------------------------------------------------------------
@@ -102,7 +112,7 @@ def dense_forward(x_input: Array, W: Array, b: Array) -> Any:
            [-1],
            [ 9]])
     """
-    return ops.add_bias.forward(ops.matmul.forward(x_input, W), b)
+    return ops.dense.forward(*_dense_arrays("dense_forward", x_input, W, b))
 
 
 def dense_grad_input(x_input: Array, grad_output: Array, W: Array, b: Array) -> Any:
@@ -113,8 +123,8 @@ def dense_grad_input(x_input: Array, grad_output: Array, W: Array, b: Array) -> 
     >>> dense_grad_input(np.ones((1, 2)), np.array([[1.0]]), np.array([[4.0], [2.0]]), np.zeros(1))
     array([[4., 2.]])
     """
-    _check_dense("dense_grad_input", x_input, grad_output, W, b)
-    return _rule(ops.matmul, "x", g=grad_output, x_shape=x_input.shape, w=W)
+    x, w, bias = _dense_arrays("dense_grad_input", x_input, W, b)
+    return _rule(ops.dense, "x", g=_gradient("dense_grad_input", grad_output, (len(x), len(bias))), w=w)
 
 
 def dense_grad_W(x_input: Array, grad_output: Array, W: Array, b: Array) -> Any:
@@ -126,8 +136,8 @@ def dense_grad_W(x_input: Array, grad_output: Array, W: Array, b: Array) -> Any:
     array([[3.],
            [6.]])
     """
-    _check_dense("dense_grad_W", x_input, grad_output, W, b)
-    return _rule(ops.matmul, "w", g=grad_output, x=x_input, w_shape=W.shape)
+    x, _, bias = _dense_arrays("dense_grad_W", x_input, W, b)
+    return _rule(ops.dense, "w", g=_gradient("dense_grad_W", grad_output, (len(x), len(bias))), x=x)
 
 
 def dense_grad_b(x_input: Array, grad_output: Array, W: Array, b: Array) -> Any:
@@ -138,8 +148,8 @@ def dense_grad_b(x_input: Array, grad_output: Array, W: Array, b: Array) -> Any:
     >>> dense_grad_b(np.ones((2, 2)), np.array([[1.0], [2.0]]), np.ones((2, 1)), np.zeros(1))
     array([3.])
     """
-    _check_dense("dense_grad_b", x_input, grad_output, W, b)
-    return _rule(ops.add_bias, "b", g=grad_output, axis=-1)
+    x, _, bias = _dense_arrays("dense_grad_b", x_input, W, b)
+    return _rule(ops.dense, "b", g=_gradient("dense_grad_b", grad_output, (len(x), len(bias))))
 
 
 # --- relu -----------------------------------------------------------------------------------------------------------
@@ -154,7 +164,7 @@ def relu_forward(x_input: Array) -> Any:
     array([[1. , 0. ],
            [0.3, 0.1]])
     """
-    return ops.relu.forward(x_input)
+    return ops.relu.forward(_array(x_input))
 
 
 def relu_grad_input(x_input: Array, grad_output: Array) -> Any:
@@ -165,11 +175,21 @@ def relu_grad_input(x_input: Array, grad_output: Array) -> Any:
     >>> relu_grad_input(np.array([[1.0, -0.5, 0.0]]), np.array([[2.0, 3.0, 4.0]]))
     array([[2., 0., 0.]])
     """
-    _check_gradient("relu_grad_input", grad_output, np.shape(x_input))
-    return _rule(ops.relu, "x", g=grad_output, x=x_input)
+    x = _array(x_input)
+    return _rule(ops.relu, "x", g=_gradient("relu_grad_input", grad_output, x.shape), x=x)
 
 
 # --- losses ---------------------------------------------------------------------------------------------------------
+
+
+def _pair(function: str, target_pred: Any, target_true: Any) -> tuple[Array, Array]:
+    pred, true = _array(target_pred), _array(target_true)
+    if pred.shape != true.shape or pred.ndim == 0 or len(pred) == 0:
+        raise ShapeError(
+            f"{function}: expected target_pred and target_true of one shape (n_objects, ...) with at least one row; "
+            f"got {pred.shape} and {true.shape}"
+        )
+    return pred, true
 
 
 def hinge_forward(target_pred: Array, target_true: Array) -> Any:
@@ -180,7 +200,7 @@ def hinge_forward(target_pred: Array, target_true: Array) -> Any:
     >>> float(hinge_forward(np.array([2, -5, 3, 0.5]), np.array([-1, -1, 1, 1])))
     0.875
     """
-    return ops.hinge.forward(target_pred, target_true)
+    return ops.hinge.forward(*_pair("hinge_forward", target_pred, target_true))
 
 
 def hinge_grad_input(target_pred: Array, target_true: Array) -> Any:
@@ -191,8 +211,8 @@ def hinge_grad_input(target_pred: Array, target_true: Array) -> Any:
     >>> hinge_grad_input(np.array([2, -5, 3, 0.5]), np.array([-1, -1, 1, 1]))
     array([ 0.25,  0.  ,  0.  , -0.25])
     """
-    rows("hinge_grad_input", target_pred, target_true)
-    return _rule(ops.hinge, "pred", g=1.0, pred=target_pred, true=target_true)
+    pred, true = _pair("hinge_grad_input", target_pred, target_true)
+    return _rule(ops.hinge, "pred", g=1.0, pred=pred, true=true)
 
 
 def mse_forward(target_pred: Array, target_true: Array) -> Any:
@@ -203,7 +223,7 @@ def mse_forward(target_pred: Array, target_true: Array) -> Any:
     >>> float(mse_forward(np.array([1.0, 2.0]), np.array([1.0, 4.0])))
     1.0
     """
-    return ops.mse.forward(target_pred, target_true)
+    return ops.mse.forward(*_pair("mse_forward", target_pred, target_true))
 
 
 def mse_grad_input(target_pred: Array, target_true: Array) -> Any:
@@ -214,8 +234,8 @@ def mse_grad_input(target_pred: Array, target_true: Array) -> Any:
     >>> mse_grad_input(np.array([1.0, 2.0]), np.array([1.0, 4.0]))
     array([ 0., -1.])
     """
-    rows("mse_grad_input", target_pred, target_true)
-    return _rule(ops.mse, "pred", g=1.0, pred=target_pred, true=target_true)
+    pred, true = _pair("mse_grad_input", target_pred, target_true)
+    return _rule(ops.mse, "pred", g=1.0, pred=pred, true=true)
 
 
 def l2_regularizer(weight_decay: float, weights: Any) -> Any:
@@ -226,7 +246,10 @@ def l2_regularizer(weight_decay: float, weights: Any) -> Any:
     >>> float(l2_regularizer(2, np.array([5, 3, 7, 5, 0.5])))
     108.25
     """
-    return ops.l2.forward([weights] if isinstance(weights, np.ndarray) else weights, weight_decay)
+    if np.ndim(weight_decay) != 0:
+        raise ShapeError(f"l2_regularizer: expected weight_decay to be a number, got shape {np.shape(weight_decay)}")
+    several = isinstance(weights, (list, tuple))
+    return ops.l2.forward([_array(w) for w in (weights if several else [weights])], weight_decay)
 
 
 # --- dropout --------------------------------------------------------------------------------------------------------
@@ -258,10 +281,10 @@ def dropout_forward(x_input: Array, mask: Array, drop_rate: float, training_phas
     >>> dropout_forward(np.array([[1.0, 2.0]]), np.array([[0, 1]]), 0.5, False)
     array([[0.5, 1. ]])
     """
+    x = _array(x_input)
     if not training_phase:
-        return ops.multiply.forward(x_input, 1 - drop_rate)
-    _check_mask("dropout_forward", x_input, mask)
-    return ops.dropout_mask.forward(x_input, mask)
+        return ops.multiply.forward(x, 1 - drop_rate)
+    return ops.dropout_mask.forward(x, _mask("dropout_forward", x, mask))
 
 
 def dropout_grad_input(x_input: Array, grad_output: Array, mask: Array) -> Any:
@@ -272,9 +295,9 @@ def dropout_grad_input(x_input: Array, grad_output: Array, mask: Array) -> Any:
     >>> dropout_grad_input(np.ones((1, 2)), np.array([[3.0, 4.0]]), np.array([[0, 1]]))
     array([[0., 4.]])
     """
-    _check_gradient("dropout_grad_input", grad_output, np.shape(x_input))
-    _check_mask("dropout_grad_input", x_input, mask)
-    return _rule(ops.dropout_mask, "x", g=grad_output, mask=mask)
+    x = _array(x_input)
+    g = _gradient("dropout_grad_input", grad_output, x.shape)
+    return _rule(ops.dropout_mask, "x", g=g, mask=_mask("dropout_grad_input", x, mask))
 
 
 # --- images ---------------------------------------------------------------------------------------------------------
@@ -290,12 +313,12 @@ def conv_matrix(matrix: Array, kernel: Array) -> Any:
            [10, 14,  6],
            [ 3,  6,  8]])
     """
-    if np.ndim(matrix) != 2 or np.ndim(kernel) != 2:
+    x, k = _array(matrix), _array(kernel)
+    if x.ndim != 2 or k.ndim != 2 or k.shape[0] % 2 == 0 or k.shape[1] % 2 == 0 or x.size == 0:
         raise ShapeError(
-            f"conv_matrix: expected a matrix (N, M) and a kernel (2p+1, 2q+1), got {np.shape(matrix)} and "
-            f"{np.shape(kernel)}"
+            f"conv_matrix: expected a matrix (N, M) and a kernel (2p+1, 2q+1) of odd sides, got {x.shape} and {k.shape}"
         )
-    return ops.conv2d.forward(matrix[None, None], kernel[None, None])[0, 0]
+    return ops.conv2d.forward(x[None, None], k[None, None])[0, 0]
 
 
 def box_blur(image: Array, box_size: int) -> Any:
@@ -313,6 +336,13 @@ def box_blur(image: Array, box_size: int) -> Any:
     return conv_matrix(image, np.full((box_size, box_size), 1 / box_size**2))
 
 
+def _even(function: str, x_input: Any) -> Array:
+    x = np.asarray(x_input)
+    if x.ndim < 2 or x.shape[-1] % 2 or x.shape[-2] % 2:
+        raise ShapeError(f"{function}: expected x_input (..., 2W, 2H), with even sides; got {x.shape}")
+    return x
+
+
 def maxpool_forward(x_input: Array) -> Any:
     """The maximum of each 2x2 window: (..., 2W, 2H) to (..., W, H).
 
@@ -321,7 +351,7 @@ def maxpool_forward(x_input: Array) -> Any:
     >>> maxpool_forward(np.array([[1, 2, 5, 0], [4, 3, 0, 0]]))
     array([[4, 5]])
     """
-    return ops.max_pool2d.forward(x_input)[0]
+    return ops.max_pool2d.forward(_even("maxpool_forward", x_input))[0]
 
 
 def maxpool_grad_input(x_input: Array, grad_output: Array) -> Any:
@@ -333,9 +363,10 @@ def maxpool_grad_input(x_input: Array, grad_output: Array) -> Any:
     array([[0., 7.],
            [0., 0.]])
     """
-    out, chosen = ops.max_pool2d.forward(x_input)
-    _check_gradient("maxpool_grad_input", grad_output, out.shape)
-    return _rule(ops.max_pool2d, "x", g=grad_output, x_shape=x_input.shape, chosen=chosen)
+    x = _even("maxpool_grad_input", x_input)
+    out, chosen = ops.max_pool2d.forward(x)
+    g = _gradient("maxpool_grad_input", grad_output, out.shape)
+    return _rule(ops.max_pool2d, "x", g=g, x_shape=x.shape, chosen=chosen)
 
 
 def flatten_forward(x_input: Array) -> Any:
@@ -346,7 +377,7 @@ def flatten_forward(x_input: Array) -> Any:
     >>> flatten_forward(np.zeros((2, 3, 4, 5))).shape
     (2, 60)
     """
-    return ops.flatten.forward(x_input)
+    return ops.flatten.forward(np.asarray(x_input))
 
 
 def flatten_grad_input(x_input: Array, grad_output: Array) -> Any:
@@ -357,8 +388,9 @@ def flatten_grad_input(x_input: Array, grad_output: Array) -> Any:
     >>> flatten_grad_input(np.zeros((2, 3, 4, 5)), np.ones((2, 60))).shape
     (2, 3, 4, 5)
     """
-    _check_gradient("flatten_grad_input", grad_output, (len(x_input), math.prod(x_input.shape[1:])))
-    return _rule(ops.flatten, "x", g=grad_output, x_shape=x_input.shape)
+    shape = np.shape(x_input)
+    g = _gradient("flatten_grad_input", grad_output, (shape[0], math.prod(shape[1:])))
+    return _rule(ops.flatten, "x", g=g, x_shape=shape)
 
 
 # --- layers ---------------------------------------------------------------------------------------------------------
@@ -500,11 +532,10 @@ class ConvLayer(_Weighted):
         return self.output
 
     def backward(self, x_input: Array, grad_output: Array) -> Any:
-        _check_gradient("ConvLayer.backward", grad_output, (len(x_input), len(self.W), *x_input.shape[2:]))
-        self.grad_b = _rule(ops.add_bias, "b", g=grad_output, axis=1)
-        shapes = {"kernel_shape": self.W.shape, "padding": "same"}
-        self.grad_W = _rule(ops.conv2d, "kernel", g=grad_output, x=x_input, **shapes)
-        return _rule(ops.conv2d, "x", g=grad_output, x_shape=x_input.shape, kernel=self.W, padding="same")
+        g = _gradient("ConvLayer.backward", grad_output, (len(x_input), len(self.W), *x_input.shape[2:]))
+        self.grad_b = _rule(ops.add_bias, "b", g=g, axis=1)
+        self.grad_W = _rule(ops.conv2d, "kernel", g=g, x=x_input, kernel_shape=self.W.shape, padding="same")
+        return _rule(ops.conv2d, "x", g=g, x_shape=x_input.shape, kernel=self.W, padding="same")
 
 
 class MaxPool2x2(Layer):

@@ -86,7 +86,7 @@ def _digits(options: argparse.Namespace) -> None:
     _, history = experiments.digits(experiments.DigitsOptions(**{name: getattr(options, name) for name in fields}))
     last = history[-1]
     sys.stdout.write(f"test accuracy {last.test_accuracy:.4f}")
-    sys.stdout.write(f" (on the training digits {last.train_accuracy:.4f}, loss {last.loss:.4f})\n")
+    sys.stdout.write(f" (on the training digits {last.train_accuracy:.4f}, loss {last.loss:.4g})\n")
     if str(picture) != "none":
         experiments.draw_curves(history, picture)
         sys.stdout.write(f"the curves are in {picture}\n")

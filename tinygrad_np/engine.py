@@ -1,7 +1,8 @@
 """Primitives write down what they did; `grad` reads the derivative off that tape, last line first.
 
-Read it in this order: `Primitive` (a function and its rules), `Node` (one line of the tape), `tape` (the lines in the
-order they ran), `pull_back` (the walk that is reverse-mode differentiation), `grad` (the door to it).
+Read it from top to bottom: `no_grad` (when nothing is recorded), `Node` (one line of the tape), `Plan` and `Primitive`
+(a function, its rules, and what they want kept), `tape` (the lines in the order they ran), `pull_back` (the walk that
+is reverse-mode differentiation), `grad` (the door to it).
 """
 
 from __future__ import annotations
@@ -54,6 +55,7 @@ def no_grad() -> recording:
     """Compute without recording: inside, results are constants. Use it in a ``with`` statement or as a decorator.
 
     The mode belongs to the thread or asyncio task that set it, and is restored when the block ends, however it ends.
+    Never ``yield`` inside the block: until the generator goes on, the mode would be its caller's.
 
     Examples
     --------
@@ -78,7 +80,7 @@ class Node:
     def __init__(self, plan: Any, parents: tuple[Any, ...], saved: tuple[Any, ...] | None, out: Array) -> None:
         self.plan = plan  # a Plan, or None for a leaf
         self.parents = parents  # a node for each argument, None for a constant
-        self.saved = saved  # None once backward() has freed it
+        self.saved = saved  # in the order of Plan.keep; None once backward() has freed it
         self.shape = out.shape
         self.dtype = out.dtype
         self.birth = next(values.clock)
@@ -90,7 +92,8 @@ class Node:
 class Plan(NamedTuple):
     """For one set of live arguments: the rules to run, and what these want kept of a call (see `Primitive._places`).
 
-    A rule stands with the position of its argument (-1 for the rule called g) and where in `Node.saved` its values are.
+    A call is a rule with the position of its argument (-1 for the rule called g) and where in `Node.saved`, which has
+    the order of `keep`, the values stand that it asks for.
     """
 
     primitive: Primitive
@@ -119,7 +122,7 @@ class Primitive:
         self.rules: dict[str, Rule | None] = {}
         self._usual = tuple(self._defaults[n] for n in self.static if n in self._defaults)
         self._arity = len(self.arguments) if len(self._usual) == len(self.static) else -1  # -1: always bind
-        self._plans: dict[int, Plan] = {}
+        self._plans: dict[tuple[bool, ...], Plan] = {}
         registry[f"{self.__module__}.{forward.__qualname__}"] = self
 
     def __repr__(self) -> str:
@@ -151,14 +154,14 @@ class Primitive:
         places = {name: i for i, name in enumerate(self.names)}
         return places | {f"{argument}_shape": ~places[argument] for argument in self.arguments}
 
-    def _plan(self, live: int) -> Plan:
-        """Work out, once per set of live arguments (bits), which rules to run and what they need kept."""
+    def _plan(self, live: tuple[bool, ...]) -> Plan:
+        """Work out, once per set of arguments that need gradients, which rules to run and what they need kept."""
         if not self.rules:
             raise errors.no_rules(str(self), self.arguments)
         places, keep, calls = self._places(), dict[int, int](), []
         for position, argument in enumerate(("g", *self.arguments), -1):
             rule = self.rules.get(argument)
-            if rule is not None and (position < 0 or self.sequence or live >> position & 1):
+            if rule is not None and (position < 0 or live[position]):
                 asked = [places[name] for name in (parameters(rule) or ())[1:]]
                 calls.append((position, rule, tuple(keep.setdefault(place, len(keep)) for place in asked)))
         # A rule g= alone has no argument to pass its result to.
@@ -183,17 +186,15 @@ class Primitive:
         operands = list(args[0]) if self.sequence else args
         arrays: list[Any] = []
         parents: list[Node | None] = []
-        live, bit, step, tensors = 0, 1, not self.sequence, 0  # a sequence is live as a whole: no step to a next bit
+        tensors = 0
         for operand in operands:
             node = None
             if isinstance(operand, Value):
                 tensors, node, operand = tensors + 1, operand._node, operand._array
-                live |= bit if node is not None else 0
             elif type(operand) is not np.ndarray and isinstance(operand, (np.ndarray, list, tuple)):
                 operand = values.plain(str(self), operand)
             arrays.append(operand)
             parents.append(node)
-            bit <<= step
         try:
             out = self.forward(arrays, *static) if self.sequence else self.forward(*arrays, *static)
         except (ValueError, TypeError, IndexError) as error:
@@ -205,9 +206,10 @@ class Primitive:
             return out
         if type(out) is not np.ndarray:
             out = values.as_result(str(self), out)
-        # What may be a view of a leaf is concerned by the leaf's updates too.
+        # A view of a leaf goes stale with it.
         storage = values.shared_storage(out, operands) if out.base is not None or id(out) in map(id, arrays) else None
-        plan = self._plans.get(live) or self._plan(live) if live and _recording.get() else None
+        live = (any(parents),) if self.sequence else tuple([node is not None for node in parents])
+        plan = (self._plans.get(live) or self._plan(live)) if any(live) and _recording.get() else None
         if plan is None or not plan.calls or out.dtype.kind in "biu":
             return self.result(out, None, storage)
         if out.dtype.kind != "f":
@@ -235,7 +237,8 @@ def primitive(forward: Any = None, /, **options: Any) -> Any:
     ----------
     forward
         A function that takes arrays before a ``/`` and static parameters (an axis, a shape) after it, and returns an
-        array. It changes none of its arguments.
+        array. It changes none of its arguments. Its rules use operators and primitives of this package, not NumPy's
+        functions, so that they can be recorded and differentiated in their turn.
     broadcasts
         The arguments are broadcast as NumPy does; the engine then sums each gradient back to its argument's shape.
     sequence
@@ -330,9 +333,9 @@ def _fit(gradient: Any, primitive: Primitive, position: int, parent: Node, wrapp
 
 
 def pull_back(order: Tape, seed: Any, wanted: set[Any], wrapped: bool) -> dict[Any, Any]:
-    """Walk the tape from its last line to its first; return the gradients of the wanted nodes, in tape order.
+    """Walk the tape from its last line to its first; return the gradients of the wanted nodes.
 
-    No two of them share memory, nor one with anything that the tape keeps.
+    They may share memory with each other, the seed and what the tape keeps: callers copy what they hand out.
     """
     active: set[Any] = set(wanted)
     for node in order:
@@ -364,7 +367,7 @@ def pull_back(order: Tape, seed: Any, wanted: set[Any], wrapped: bool) -> dict[A
                     part = _fit(part, primitive, position, parent, wrapped)
                 # Never added into: a rule may have returned what others hold.
                 gradients[parent] = gradients[parent] + part if parent in gradients else part
-    return {node: _copy(gradients[node]) for node in order if node in wanted and node in gradients}
+    return {node: gradients[node] for node in order if node in wanted and node in gradients}
 
 
 def _pairs(node: Node, gradients: Any) -> Iterable[tuple[Any, Any]]:
@@ -372,12 +375,6 @@ def _pairs(node: Node, gradients: Any) -> Iterable[tuple[Any, Any]]:
     if not isinstance(gradients, (list, tuple)) or len(gradients) != len(node.parents):
         raise errors.rule_count(str(node), len(node.parents), gradients)
     return zip(node.parents, gradients, strict=True)
-
-
-def _copy(gradient: Any) -> Any:
-    return (
-        Primitive.result(gradient._array.copy(), gradient._node) if isinstance(gradient, Value) else np.array(gradient)
-    )
 
 
 def grad(loss: Any, wrt: Any, seed: Any = None, create_graph: bool = False, allow_unused: bool = False) -> Any:
@@ -435,9 +432,11 @@ def grad(loss: Any, wrt: Any, seed: Any = None, create_graph: bool = False, allo
             found = pull_back(tape(loss), first, {target._node for target in targets}, create_graph)
     results: list[Any] = []
     for target in targets:
-        gradient = found.pop(target._node, None)
-        if gradient is None:
-            twin = next((r for r, t in zip(results, targets, strict=False) if t._node is target._node), None)
-            gradient = _copy(twin) if twin is not None else None if allow_unused else np.zeros_like(target._array)
-        results.append(Primitive.result(gradient) if type(gradient) is np.ndarray else gradient)
+        gradient = found.get(target._node)
+        if isinstance(gradient, Value):
+            results.append(Primitive.result(gradient._array.copy(), gradient._node))
+        elif gradient is not None or not allow_unused:
+            results.append(Primitive.result(np.zeros_like(target._array) if gradient is None else np.array(gradient)))
+        else:
+            results.append(None)
     return tuple(results) if isinstance(wrt, (list, tuple)) else results[0]

@@ -95,7 +95,7 @@ def real_byproduct(op: str, name: str) -> RuleError:
 def resumed_function(name: str) -> ArgumentError:
     return ArgumentError(
         f"no_grad: expected a function that runs from start to end, got the generator or coroutine function {name!r}; "
-        f"write 'with no_grad():' around what it computes"
+        f"write 'with no_grad():' around what it computes, with no yield or await inside"
     )
 
 
@@ -143,10 +143,11 @@ def no_real_result(op: str, dtype: Any) -> DtypeError:
 
 
 def rule_result(op: str, argument: str, expected: Any, got: Any) -> RuleError:
+    """If broadcasting was not declared, that may be why the shapes differ."""
     what = f"{got.dtype} {got.shape}" if hasattr(got, "shape") else f"a {type(got).__name__}"
     return RuleError(
         f"{op}: expected the rule for {argument!r} to return a real array of the argument's shape, {expected.dtype} "
-        f"{expected.shape}; got {what}"
+        f"{expected.shape}; got {what}. (If the arguments are broadcast: @primitive(broadcasts=True))"
     )
 
 
@@ -165,8 +166,8 @@ def stale(op: str, argument: str, name: str | None, shape: Any) -> StaleError:
 
 def freed(op: str) -> GraphError:
     return GraphError(
-        f"backward: the graph at {op!r} was freed by an earlier backward(); call that one with retain_graph=True, or "
-        "add the losses, (loss1 + loss2).backward(), or use grad(), which frees nothing"
+        f"{op}: this part of the graph was freed by an earlier backward(); call that one with retain_graph=True, or "
+        "add the losses, (loss1 + loss2).backward(), or use grad() in its place, which frees nothing"
     )
 
 
@@ -186,6 +187,10 @@ def constant_wrt(op: str, argument: str) -> GraphError:
 
 def no_tensor(op: str, argument: str, got: Any) -> ArgumentError:
     return ArgumentError(f"{op}: expected a Tensor as {argument}, got {type(got).__name__}; make one with tensor(...)")
+
+
+def not_made_so(got: Any) -> ArgumentError:
+    return ArgumentError(f"Tensor: expected to be made by tensor(...) or from_numpy(...), got a {type(got).__name__}")
 
 
 def no_scalar(op: str, shape: Any) -> ShapeError:

@@ -106,7 +106,9 @@ def digits(options: DigitsOptions) -> tuple[nn.Sequential, list[Epoch]]:
                     accuracy(model, data.x_test, data.y_test),
                 )
             )
-            progress.set_postfix(loss=f"{history[-1].loss:.3f}", accuracy=f"{history[-1].test_accuracy:.3f}")
+            progress.set_postfix(
+                loss=f"{history[-1].loss:.3f}", accuracy=f"{history[-1].test_accuracy:.3f}", refresh=False
+            )
     return model.eval(), history
 
 

@@ -226,14 +226,14 @@ class Dropout(Layer):
     def __init__(self, rate: float, rng: np.random.Generator | None = None) -> None:
         if not 0 <= rate < 1:
             raise RangeError(f"Dropout: expected a rate in [0, 1), got {rate}")
-        self.rate = rate
+        self.rate = float(rate)  # a NumPy float64 would turn float32 into float64
         self.rng = rng if rng is not None else np.random.default_rng()
 
     def __call__(self, *inputs: Any) -> Any:
         (x,) = inputs
         if not self.training:
             return ops.multiply(x, 1 - self.rate)
-        return ops.dropout_mask(x, self.rng.random(x.shape) >= self.rate)
+        return ops.dropout_mask(x, self.rng.random(np.shape(x)) >= self.rate)
 
     def __repr__(self) -> str:
         return f"Dropout({self.rate})"

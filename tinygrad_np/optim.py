@@ -43,6 +43,10 @@ class SGD:
     """
 
     def __init__(self, parameters: Iterable[Tensor], lr: float = 0.01, weight_decay: float = 0.0) -> None:
+        if isinstance(parameters, Tensor) or not isinstance(parameters, Iterable) or hasattr(parameters, "parameters"):
+            raise ArgumentError(
+                f"SGD: expected a list of parameters, got a {type(parameters).__name__}; pass model.parameters() or [w]"
+            )
         self.parameters = list(parameters)
         if not self.parameters:
             raise ArgumentError("SGD: expected at least one parameter, got none; has the model layers with parameters?")

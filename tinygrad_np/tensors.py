@@ -33,8 +33,11 @@ class Leaf(Node):
 class Tensor(Value):
     """An array, and the record of how it was computed. Make one with `tensor` or `from_numpy`, not by this class.
 
-    Operators, methods and attributes are those of ``numpy.ndarray``, save that a Tensor never changes in place (only
-    `data` of a leaf can be written) and hashes by identity.
+    The operators, methods and attributes that it has are those of ``numpy.ndarray``, save that a Tensor never changes
+    in place (only `data` of a leaf can be written) and hashes by identity.
+
+    Plain arrays that a Tensor is computed with are kept as they are, not copied: do not write into them before the
+    gradient is taken, or give ``tensor(a)`` instead.
 
     Attributes
     ----------
@@ -104,7 +107,7 @@ class Tensor(Value):
             raise errors.GraphError("grad: only a leaf that requires gradients has one; this tensor is none")
         if value is not None and (np.shape(value) != self.shape or np.asarray(value).dtype != self.dtype):
             got = np.asarray(value)
-            raise errors.ShapeError(
+            raise (errors.ShapeError if got.shape != self.shape else errors.DtypeError)(
                 f"grad: expected None or an array {self.dtype} {self.shape}, got {got.dtype} {got.shape}"
             )
         self._node.grad = None if value is None else np.array(value)
@@ -223,8 +226,8 @@ class Tensor(Value):
         with _accumulating:
             for leaf, gradient in found.items():
                 assert isinstance(leaf, Leaf)
-                # Out of place, so that an array which a user took from .grad keeps its values.
-                leaf.grad = gradient if leaf.grad is None else np.asarray(leaf.grad + gradient)
+                # Always a new array: the gradient may be shared, and what a user took from .grad keeps its values.
+                leaf.grad = np.array(gradient if leaf.grad is None else leaf.grad + gradient)
         for node in order:
             if not (retain_graph or isinstance(node, Leaf)):
                 node.saved = None
@@ -388,7 +391,7 @@ class Tensor(Value):
     def _augmented(self, _: Any) -> Any:
         if isinstance(self._node, Leaf):
             raise errors.MutationError(
-                f"augmented assignment (-=, += and so on) to leaf {self.name or ''} would bind its name to a result "
+                f"augmented assignment (-=, += and so on) to {self._node} would bind its name to a result "
                 "and lose the parameter; update it with optim.SGD([...], lr).step(), or with w.data = w.data - lr * "
                 "w.grad"
             )
@@ -465,7 +468,10 @@ def _on_constants(function: Callable[..., Any], spelling: str, args: Any, keywor
         if isinstance(value, (list, tuple)):
             return type(value)(plain(v) for v in value)
         if isinstance(value, Tensor):
-            value._plain(f"np.{spelling}, which is not recorded,", "t.numpy() or t.detach()")
+            value._plain(
+                f"np.{spelling}, which is not recorded,",
+                "tinygrad_np's functions or a primitive of your own to keep it, t.numpy() or t.detach()",
+            )
             return value.data  # read-only, so that nothing is written behind the tape's back
         return value
 

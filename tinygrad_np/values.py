@@ -38,6 +38,8 @@ class Value:
     astype: Any  # Tensor's, which the engine calls to bring a gradient into its argument's dtype
 
     def __init__(self, array: Array, node: Any = None, storage: Storage | None = None) -> None:
+        if type(array) is not np.ndarray:
+            raise errors.not_made_so(array)
         self._array = array
         self._node = node  # an engine.Node
         self._storage = storage

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_np.engine import primitive
+from tinygrad_np.errors import RangeError
 from tinygrad_np.ops.shape import astype
 from tinygrad_np.values import Array
 
@@ -409,7 +410,14 @@ def power(x: Array, y: Array, /) -> Any:
     >>> power([1.0, 2.0], 3.0)
     array([1., 8.])
     """
-    return x**y if hasattr(x, "dtype") or hasattr(y, "dtype") else np.power(x, y)
+    try:
+        return x**y if hasattr(x, "dtype") or hasattr(y, "dtype") else np.power(x, y)
+    except ValueError as error:
+        if "negative integer powers" not in str(error):
+            raise
+        raise RangeError(
+            f"power: expected exponents of at least 0 for integers, got {y}; convert them to float"
+        ) from error
 
 
 def _power_by_x(g: Any, x: Any, y: Any) -> Any:

@@ -114,7 +114,7 @@ def cross_entropy(scores: Array, labels: Array, /) -> Any:
     >>> float(cross_entropy([[0.0, 1000.0], [1000.0, 0.0]], [1, 1]))
     500.0
     """
-    truth = _truth(scores, labels)
+    truth, scores = _truth(scores, labels), real(scores)
     shifted = scores - np.max(scores, axis=1, keepdims=True)
     logarithms = np.log(np.exp(shifted).sum(axis=1)) * truth.sum(axis=1)
     return (logarithms.sum() - (truth * shifted).sum()) / len(scores)
@@ -130,14 +130,14 @@ def _truth(scores: Any, labels: Any) -> Any:
         )
     labels = labels._array if isinstance(labels, Value) else labels
     if given == shape:
-        return labels
+        return real(labels)
     if labels.dtype.kind not in "iu":
         raise DtypeError(f"cross_entropy: expected class numbers of an integer dtype, got {labels.dtype}")
     if not (labels.min() >= 0 and labels.max() < shape[1]):
         raise RangeError(
             f"cross_entropy: expected class numbers from 0 to {shape[1] - 1}, got {labels.min()} to {labels.max()}"
         )
-    return (labels[:, None] == np.arange(shape[1])).astype(scores.dtype)
+    return (labels[:, None] == np.arange(shape[1])).astype(np.result_type(scores.dtype, np.float16))
 
 
 def _entropy_slope(g: Any, scores: Any, labels: Any) -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_np.engine import primitive
-from tinygrad_np.ops.elementwise import equal, keep_where, logical_or, not_equal
+from tinygrad_np.ops.elementwise import equal, keep_where, logical_or, not_equal, real
 from tinygrad_np.ops.shape import broadcast_to, reshape
 from tinygrad_np.values import Array
 
@@ -122,6 +122,7 @@ def softmax(x: Array, /, axis: int | tuple[int, ...] = -1) -> Any:
     >>> softmax([0.0, 0.0, 1000.0])
     array([0., 0., 1.])
     """
+    x = real(x)
     powers = np.exp(x - np.max(x, axis, keepdims=True))
     return powers / powers.sum(axis, keepdims=True)
 
