@@ -7,62 +7,110 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from benchmarks import THREADS
-from benchmarks.timing import Disagreement, check_agreement, measure
-from benchmarks.workloads import OURS, UNIT, WORKLOADS, Workload
+from benchmarks import THREADS, peers
+from benchmarks.ours import OurPrimitives
+from benchmarks.problems import UNIT, Setting, Workload
+from benchmarks.report import chart, markdown, sweeps_markdown
+from benchmarks.sweeps import measure_all
+from benchmarks.timing import TOLERANCES, Disagreement, agreeing, measure, warm_allocator
+from benchmarks.workloads import STUDENT_IN_THE_DOCUMENT, WORKLOADS
 
 
-def main(arguments: Sequence[str] | None = None, workloads: Sequence[Workload] = WORKLOADS) -> int:
+def main(
+    arguments: Sequence[str] | None = None,
+    workloads: Mapping[str, Callable[[Setting], Workload]] = WORKLOADS,
+    small: bool = False,
+) -> int:
     """Print the table; return the exit code: 0 measured, 1 contenders disagree, 2 misspelt."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks", description="What a step costs, as a multiple of hand-written NumPy."
     )
-    parser.add_argument("--rounds", type=int, default=15, help="how often each contender is timed (default 15)")
+    parser.add_argument("--rounds", type=int, default=9, help="how often each contender is timed (default 9)")
     parser.add_argument(
-        "--seconds", type=float, default=0.02, help="how long a contender runs in a round, about (default 0.02)"
+        "--seconds", type=float, default=0.05, help="how long a contender runs in a round, about (default 0.05)"
+    )
+    parser.add_argument("--dtype", choices=list(TOLERANCES), default="float64", help="(default float64)")
+    parser.add_argument("--workloads", metavar="W1,W3", help=f"which, of {','.join(workloads)} (default all)")
+    parser.add_argument(
+        "--without", metavar="NAMES", default="", help=f"peers to leave out, of {','.join(peers.PEERS)}"
+    )
+    parser.add_argument(
+        "--allocator",
+        choices=["warm", "fresh"],
+        default="warm",
+        help="warm: free a large array first, so that malloc keeps memory; fresh: do not, best with one of --workloads",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the same to FILE as JSON")
+    parser.add_argument("--chart", type=Path, metavar="FILE", help="draw it to FILE as PNG (needs matplotlib)")
+    parser.add_argument(
+        "--sweeps", action="store_true", help="measure depth, width, memory and import instead of the workloads"
+    )
     options = parser.parse_args(arguments)
     if options.rounds < 1 or not 0 < options.seconds < 60:
         parser.error("expected --rounds of at least 1 and --seconds above 0 and below 60")
-    if options.json is not None and not options.json.parent.is_dir():
-        parser.error(f"expected --json in a folder that exists, got {str(options.json)!r}")
+    for name, path in {"--json": options.json, "--chart": options.chart}.items():
+        if path is not None and not path.parent.is_dir():
+            parser.error(f"expected {name} in a folder that exists, got {str(path)!r}")
+    keys = options.workloads.split(",") if options.workloads else list(workloads)
+    if not set(keys) <= set(workloads):
+        parser.error(f"expected --workloads of {','.join(workloads)}, got {options.workloads!r}")
+    left_out = options.without.split(",") if options.without else []
+    if not set(left_out) <= set(peers.PEERS):
+        parser.error(f"expected --without of {','.join(peers.PEERS)}, got {options.without!r}")
+    if options.sweeps and options.chart is not None:
+        parser.error("expected --chart without --sweeps, which draw none")
+    if options.chart is not None and find_spec("matplotlib") is None:
+        parser.error("expected matplotlib to be installed for --chart: pip install matplotlib")
 
-    try:
-        for workload in workloads:
-            check_agreement(workload)
-    except Disagreement as error:
-        sys.stderr.write(f"benchmarks: {error}\n")
-        return 1
+    if options.allocator == "warm":
+        warm_allocator()
     report = {
         "python": platform.python_version(),
         "numpy": np.__version__,
         "processor": processor(),
         "blas_threads": {name: os.environ[name] for name in THREADS},
+        "dtype": options.dtype,
+        "allocator": options.allocator,
         "rounds": options.rounds,
         "seconds": options.seconds,
-        "unit": UNIT,
-        "workloads": [
+    }
+    if options.sweeps:
+        report["sweeps"] = measure_all(
+            Setting(options.dtype, [OurPrimitives()], small), options.rounds, options.seconds
+        )
+        sys.stdout.write(sweeps_markdown(report))
+    else:
+        libraries, skipped = peers.installed(left_out)
+        setting = Setting(options.dtype, [OurPrimitives(), *libraries], small)
+        try:
+            ready = {key: (started := workloads[key](setting), agreeing(started)) for key in keys}
+        except Disagreement as error:
+            sys.stderr.write(f"benchmarks: {error}\n")
+            return 1
+        report |= {"unit": UNIT, "skipped": skipped, "left_out": left_out}
+        report["notes"] = {library.name: library.note for library in libraries if library.note}
+        report["workloads"] = [
             {
                 "name": workload.name,
-                "operations": workload.operations,
+                "student_in_the_document": STUDENT_IN_THE_DOCUMENT.get(key),
                 "contenders": {
                     name: measurement._asdict()
-                    for name, measurement in measure(workload, options.rounds, options.seconds).items()
+                    for name, measurement in measure(contenders, options.rounds, options.seconds).items()
                 },
             }
-            for workload in workloads
-        ],
-    }
-    sys.stdout.write(markdown(report))
+            for key, (workload, contenders) in ready.items()
+        ]
+        sys.stdout.write(markdown(report))
     if options.json is not None:
         options.json.write_text(json.dumps(report, indent=2) + "\n")
+    if options.chart is not None:
+        chart(report, options.chart)
     return 0
 
 
@@ -74,31 +122,6 @@ def processor() -> str:
         lines = []
     models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return models[0] if models else platform.processor() or platform.machine()
-
-
-def markdown(report: dict[str, Any]) -> str:
-    """A report, new or read back from JSON, as a header and a table: one row a workload, one column a contender."""
-    workloads, unit = report["workloads"], report["unit"]
-    names = list(dict.fromkeys(name for workload in workloads for name in workload["contenders"]))
-    others = [name for name in names if name != unit]
-    rows = [["step", f"{unit}, µs", *others, "µs per recorded operation"]]
-    rows.append(["---", *["---:"] * (len(rows[0]) - 1)])
-    for workload in workloads:
-        contenders, operations = workload["contenders"], workload["operations"]
-        row = [workload["name"], f"{contenders[unit]['microseconds']:.1f}"]
-        for name in others:
-            spread = "{ratio:.2f} ({lowest:.2f} to {highest:.2f})"
-            row.append(spread.format(**contenders[name]) if name in contenders else "")
-        recorded = operations and OURS in contenders
-        row.append(f"{contenders[OURS]['microseconds'] / operations:.2f}" if recorded else "")
-        rows.append(row)
-    threads = "/".join(sorted(set(report["blas_threads"].values())))
-    header = (
-        f"Python {report['python']}, NumPy {report['numpy']}, {report['processor']}, BLAS threads: {threads}, "
-        f"rounds: {report['rounds']}.\nTimes of one step as multiples of {unit}: median (lowest to highest) of the "
-        "rounds' ratios."
-    )
-    return "\n".join([header, "", *(f"| {' | '.join(row)} |" for row in rows)]) + "\n"
 
 
 if __name__ == "__main__":
