@@ -19,7 +19,7 @@ from benchmarks.problems import UNIT, Setting, Workload
 from benchmarks.report import chart, markdown, sweeps_markdown
 from benchmarks.sweeps import measure_all
 from benchmarks.timing import TOLERANCES, Disagreement, agreeing, measure, warm_allocator
-from benchmarks.workloads import STUDENT_IN_THE_DOCUMENT, WORKLOADS
+from benchmarks.workloads import STUDENT_AT_FIRST, WORKLOADS
 
 
 def main(
@@ -98,7 +98,7 @@ def main(
         report["workloads"] = [
             {
                 "name": workload.name,
-                "student_in_the_document": STUDENT_IN_THE_DOCUMENT.get(key),
+                "student_at_first": STUDENT_AT_FIRST.get(key),
                 "contenders": {
                     name: measurement._asdict()
                     for name, measurement in measure(contenders, options.rounds, options.seconds).items()

@@ -21,8 +21,8 @@ def markdown(report: dict[str, Any]) -> str:
         for name in others:
             spread = "{ratio:.2f} ({lowest:.2f} to {highest:.2f})"
             cell = spread.format(**contenders[name]) if name in contenders else ""
-            if name == STUDENT and cell and workload["student_in_the_document"] is not None:
-                cell += f"; document: {workload['student_in_the_document']}"
+            if name == STUDENT and cell and workload["student_at_first"] is not None:
+                cell += f"; at first: {workload['student_at_first']}"
             row.append(cell)
         rows.append(row)
     lines = [

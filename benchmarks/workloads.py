@@ -1,4 +1,4 @@
-"""The workloads by their keys, and what the document that they come from says of them."""
+"""The workloads by their keys, and how their students stood to their experts when these steps were first measured."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WORKLOADS: dict[str, Callable[[Setting], Workload]] = {
     "W10": formulas.curvature,
 }
 
-STUDENT_IN_THE_DOCUMENT = {
+STUDENT_AT_FIRST = {
     "W1": 2.6,
     "W2": 1.1,
     "W3": 2.1,
@@ -33,4 +33,4 @@ STUDENT_IN_THE_DOCUMENT = {
     "W9b": 1.6,
     "W10": 1.9,
 }
-"""Column A of the design document: its student's time over its expert's. Where ours is higher, our expert is better."""
+"""Student over expert in the measurement that chose the workloads. Where ours is higher, our expert is the better."""

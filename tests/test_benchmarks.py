@@ -18,7 +18,7 @@ from benchmarks.ours import OurGradients, OurPrimitives
 from benchmarks.problems import LAYERS, PRIMITIVES, STUDENT, UNIT, Problem, Setting, Workload
 from benchmarks.report import chart, markdown, sweeps_markdown
 from benchmarks.timing import TOLERANCES, Disagreement, agreeing, measure
-from benchmarks.workloads import STUDENT_IN_THE_DOCUMENT, WORKLOADS
+from benchmarks.workloads import STUDENT_AT_FIRST, WORKLOADS
 
 QUICK = ["--rounds", "1", "--seconds", "0.0001", "--without", ",".join(peers.PEERS)]
 LAYERED = {"W1", "W2", "W3", "W4", "W5", "W8", "W9a"}
@@ -178,7 +178,7 @@ def test_the_table_has_every_workload_and_contender_and_json_says_the_same(capsy
     for key, row, workload in zip(WORKLOADS, rows, report["workloads"], strict=True):
         assert list(workload["contenders"]) == names_of(key)
         assert [bool(cell.strip()) for cell in row[1:4]] == [True, key != "W7", True]
-        assert (f"; document: {STUDENT_IN_THE_DOCUMENT.get(key)}" in row[2]) == (key != "W7")
+        assert (f"; at first: {STUDENT_AT_FIRST.get(key)}" in row[2]) == (key != "W7")
     assert f"NumPy {np.__version__}" in printed
     assert "float64, BLAS threads: 1, allocator: warm, rounds: 1." in printed
     assert "Not installed, so skipped: a peer." in printed
