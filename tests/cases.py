@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import tinygrad_np as tg
+from tinygrad_np.engine import Primitive
 from tinygrad_np.errors import ArgumentError, IndexRangeError, ShapeError
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -373,7 +374,7 @@ def affine(reference, name, draw=anywhere, **facts):
 
 HALVES = (np.array([0.5, 0.5]),) * 2
 
-CASES: dict[tg.primitive, Case] = {
+CASES: dict[Primitive, Case] = {
     # constants
     tg.sign: unary(np.sign),
     tg.logical_not: unary(np.logical_not),
@@ -673,6 +674,7 @@ CASES: dict[tg.primitive, Case] = {
         draw=scores_and_probabilities,
         conventions=[
             Convention(([[0.0, 1000.0], [0.0, 0.0]], [1, 0]), ([[0.0, 0.0], [-0.25, 0.25]], None)),
+            Convention(([[0.0, -np.inf], [0.0, 0.0]], [0, 0]), ([[0.0, 0.0], [-0.25, 0.25]], None)),
             Convention(([[0.0, 1000.0], [0.0, 0.0]], [[0, 1], [1, 0]]), ([[0.0, 0.0], [-0.25, 0.25]], None)),
         ],
         refusals=[

@@ -1091,6 +1091,7 @@ def test_scores_of_small_integers_do_not_wrap_around():
     assert tg.softmax(np.array([True, False])).sum() == pytest.approx(1.0)
     assert tg.cross_entropy(np.array([[3, 250]], np.uint8), np.array([0])) == 247.0
     assert tg.cross_entropy(np.array([[100, -100]], np.int8), np.array([1])) == 200.0
+    assert tg.cross_entropy(np.array([[0.0, -np.inf]]), np.array([0])) == 0.0
     with pytest.raises(RangeError, match="power: expected exponents of at least 0 for integers"):
         tg.tensor([2]) ** -1
 

@@ -24,6 +24,7 @@ import numpy as np
 from tinygrad_np import ops
 from tinygrad_np.engine import Primitive
 from tinygrad_np.errors import RangeError, ShapeError
+from tinygrad_np.ops.losses import rows
 from tinygrad_np.values import Array
 
 __all__ = [
@@ -184,11 +185,7 @@ def relu_grad_input(x_input: Array, grad_output: Array) -> Any:
 
 def _pair(function: str, target_pred: Any, target_true: Any) -> tuple[Array, Array]:
     pred, true = _array(target_pred), _array(target_true)
-    if pred.shape != true.shape or pred.ndim == 0 or len(pred) == 0:
-        raise ShapeError(
-            f"{function}: expected target_pred and target_true of one shape (n_objects, ...) with at least one row; "
-            f"got {pred.shape} and {true.shape}"
-        )
+    rows(function, pred, true, "target_pred and target_true")
     return pred, true
 
 

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tinygrad_np.errors import MissingExtraError, RangeError
+from tinygrad_np import errors
+from tinygrad_np.errors import RangeError
 from tinygrad_np.values import Array
 
 
@@ -61,9 +62,7 @@ def digits(rng: np.random.Generator, train_part: float = 0.7) -> Split:
     try:
         from sklearn.datasets import load_digits
     except ImportError as error:
-        raise MissingExtraError(
-            "digits: the data come with scikit-learn, which is not installed; pip install 'tinygrad-np[course]'"
-        ) from error
+        raise errors.missing_extra("digits", "the data come with scikit-learn") from error
     images, labels = load_digits(return_X_y=True)
     order = rng.permutation(len(images))
     train, test = np.split(order, [int(len(order) * train_part)])

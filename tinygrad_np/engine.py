@@ -201,7 +201,7 @@ class Primitive:
             errors.refuse(error, str(self), arrays, dict(zip(self.static, static, strict=True)))
         byproducts: list[Any] = []
         if self.byproducts:
-            out, *byproducts = errors.checked_results(str(self), out, self.byproducts)
+            out, *byproducts = values.all_results(str(self), out, self.byproducts)
         if not tensors:
             return out
         if type(out) is not np.ndarray:
@@ -269,7 +269,7 @@ class Tape(tuple[Node, ...]):
         return program.text(self)
 
 
-def tape(result: Value) -> Tape:
+def tape(result: Any) -> Tape:
     """Return the nodes that `result` was computed by, in the order they ran.
 
     Raises
@@ -288,10 +288,10 @@ def tape(result: Value) -> Tape:
     %2  sum       %1      ()     float64  0 B
     3 lines keep 16 B, shared arrays counted once
     """
-    if getattr(result, "_node", None) is None:
-        raise (
-            errors.constant_result("tape") if isinstance(result, Value) else errors.no_tensor("tape", "result", result)
-        )
+    if not isinstance(result, Value):
+        raise errors.no_tensor("tape", "result", result)
+    if result._node is None:
+        raise errors.constant_result("tape")
     seen, waiting = {result._node}, [result._node]
     while waiting:
         node = waiting.pop()

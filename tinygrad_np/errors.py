@@ -73,12 +73,13 @@ def no_rules(op: str, arguments: Iterable[str]) -> RuleError:
     return RuleError(f"{op}: it has no rules yet; give one for each of {names(arguments)} with {op}.def_vjp(...)")
 
 
-def checked_results(op: str, got: Any, byproducts: tuple[str, ...]) -> tuple[Any, ...]:
-    """A forward's result and by-products, refused unless there are as many as were declared."""
-    if not isinstance(got, tuple) or len(got) != 1 + len(byproducts):
-        what = f"{len(got)} results" if isinstance(got, tuple) else f"a {type(got).__name__}"
-        raise RuleError(f"{op}: expected its forward to return the tuple (out, {', '.join(byproducts)}), got {what}")
-    return got
+def no_byproducts(op: str, byproducts: tuple[str, ...], got: Any) -> RuleError:
+    what = f"{len(got)} results" if isinstance(got, tuple) else f"a {type(got).__name__}"
+    return RuleError(f"{op}: expected its forward to return the tuple (out, {', '.join(byproducts)}), got {what}")
+
+
+def missing_extra(command: str, what: str) -> MissingExtraError:
+    return MissingExtraError(f"{command}: {what}, which is not installed; pip install 'tinygrad-np[course]'")
 
 
 def no_array(op: str, got: Any) -> RuleError:
@@ -143,7 +144,6 @@ def no_real_result(op: str, dtype: Any) -> DtypeError:
 
 
 def rule_result(op: str, argument: str, expected: Any, got: Any) -> RuleError:
-    """If broadcasting was not declared, that may be why the shapes differ."""
     what = f"{got.dtype} {got.shape}" if hasattr(got, "shape") else f"a {type(got).__name__}"
     return RuleError(
         f"{op}: expected the rule for {argument!r} to return a real array of the argument's shape, {expected.dtype} "

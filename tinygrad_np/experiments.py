@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_np import datasets, nn, ops, optim
+from tinygrad_np import datasets, errors, nn, ops, optim
 from tinygrad_np.engine import no_grad
-from tinygrad_np.errors import MissingExtraError, RangeError
+from tinygrad_np.errors import RangeError
 from tinygrad_np.values import Array
 
 
@@ -116,9 +116,7 @@ def _tqdm() -> Any:
     try:
         from tqdm import tqdm
     except ImportError as error:
-        raise MissingExtraError(
-            "digits: its progress bar needs tqdm, which is not installed; pip install 'tinygrad-np[course]'"
-        ) from error
+        raise errors.missing_extra("digits", "its progress bar needs tqdm") from error
     return tqdm
 
 
@@ -142,9 +140,7 @@ def check_picture(path: Path) -> None:
     try:
         from matplotlib.backend_bases import FigureCanvasBase
     except ImportError as error:
-        raise MissingExtraError(
-            "digits: its picture needs matplotlib, which is not installed; pip install 'tinygrad-np[course]'"
-        ) from error
+        raise errors.missing_extra("digits", "its picture needs matplotlib") from error
     kinds = sorted(FigureCanvasBase.get_supported_filetypes())
     if path.suffix.removeprefix(".").lower() not in kinds:
         raise RangeError(f"digits: expected --picture to end in one of {', '.join(kinds)}, got {path.name!r}")

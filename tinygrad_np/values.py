@@ -84,6 +84,13 @@ def is_real(value: Any) -> bool:
     return np.asarray(value).dtype.kind == "f"
 
 
+def all_results(op: str, out: Any, byproducts: tuple[str, ...]) -> tuple[Any, ...]:
+    """A forward's result and by-products, refused unless there are as many as were declared."""
+    if not isinstance(out, tuple) or len(out) != 1 + len(byproducts):
+        raise errors.no_byproducts(op, byproducts, out)
+    return out
+
+
 def as_result(op: str, out: Any) -> Array:
     """What a forward returned as an array, if it is a number or an array of a subclass."""
     if not isinstance(out, (np.ndarray, np.generic, int, float, complex)):
@@ -110,9 +117,9 @@ def start(op: str, array: Array, seed: Any) -> Array:
         raise errors.no_scalar(op, array.shape)
     if seed is None:
         return np.ones(array.shape, array.dtype)
-    given = np.asarray(seed._array if isinstance(seed, Value) else seed)
-    if given.shape != array.shape:
-        raise errors.seed_shape(op, array.shape, given.shape)
-    if given.dtype.kind not in "fiub":
-        raise errors.seed_dtype(op, given.dtype)
-    return given.astype(array.dtype, copy=False)
+    entries = np.asarray(seed._array if isinstance(seed, Value) else seed)
+    if entries.shape != array.shape:
+        raise errors.seed_shape(op, array.shape, entries.shape)
+    if entries.dtype.kind not in "fiub":
+        raise errors.seed_dtype(op, entries.dtype)
+    return entries.astype(array.dtype, copy=False)

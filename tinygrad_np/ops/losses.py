@@ -13,11 +13,11 @@ from tinygrad_np.ops.reductions import softmax
 from tinygrad_np.values import Array, Value
 
 
-def rows(op: str, pred: Array, true: Array) -> int:
+def rows(op: str, pred: Array, true: Array, names: str = "pred and true") -> int:
     """The number of rows of two arrays that must have the same shape, and at least one row."""
     if np.shape(pred) != np.shape(true) or np.ndim(pred) == 0 or len(pred) == 0:
         raise ShapeError(
-            f"{op}: expected pred and true of one shape (n, ...) with at least one row; got {np.shape(pred)} and "
+            f"{op}: expected {names} of one shape (n, ...) with at least one row; got {np.shape(pred)} and "
             f"{np.shape(true)}; reshape one of them"
         )
     return len(pred)
@@ -117,7 +117,7 @@ def cross_entropy(scores: Array, labels: Array, /) -> Any:
     truth, scores = _truth(scores, labels), real(scores)
     shifted = scores - np.max(scores, axis=1, keepdims=True)
     logarithms = np.log(np.exp(shifted).sum(axis=1)) * truth.sum(axis=1)
-    return (logarithms.sum() - (truth * shifted).sum()) / len(scores)
+    return (logarithms.sum() - (truth * np.where(truth == 0, 0, shifted)).sum()) / len(scores)  # a score may be -inf
 
 
 def _truth(scores: Any, labels: Any) -> Any:
