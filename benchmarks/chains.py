@@ -102,7 +102,7 @@ def chain(setting: Setting) -> Workload:
         UNIT: partial(ExpertChain, length=length),
         STUDENT: partial(StudentChain, length=length),
     }
-    return workload("W6 chain", problem, setting, by_hand, loss, "gradients")
+    return workload(f"W6 chain of {2 * length:,} recorded operations", problem, setting, by_hand, loss, "gradients")
 
 
 # --- W7: y = y + x ----------------------------------------------------------------------------------------------------
