@@ -1016,7 +1016,7 @@ def test_plans_of_a_sequence_do_not_grow_with_its_length():
     x = leaf([1.0])
     for n in range(1, 20):
         tg.stack([x] * n)
-    assert len(tg.stack._plans) == 1
+    assert len(tg.stack.plans) == 1
 
 
 def test_masked_arrays_are_refused_and_other_subclasses_are_plain():

@@ -24,7 +24,8 @@ MODULES = sorted(m.name for m in pkgutil.walk_packages([str(PACKAGE)], "tinygrad
 FLOORS = [
     {"errors"},
     {"values"},
-    {"program", "signatures"},
+    {"program", "signatures", "buffers", "modes"},
+    {"codegen"},
     {"engine"},
     {"ops"},
     {"tensors"},

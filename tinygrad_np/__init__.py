@@ -1,8 +1,9 @@
 """Reverse-mode automatic differentiation on NumPy, small enough to read in one sitting."""
 
 from tinygrad_np import errors, nn, optim
-from tinygrad_np.engine import grad, no_grad, primitive, tape
+from tinygrad_np.engine import grad, primitive, tape
 from tinygrad_np.errors import TinygradError
+from tinygrad_np.modes import no_grad
 from tinygrad_np.ops import (
     absolute,
     add,

@@ -1,72 +1,29 @@
 """Primitives write down what they did; `grad` reads the derivative off that tape, last line first.
 
-Read it from top to bottom: `no_grad` (when nothing is recorded), `Node` (one line of the tape), `Plan` and `Primitive`
-(a function, its rules, and what they want kept), `tape` (the lines in the order they ran), `pull_back` (the walk that
-is reverse-mode differentiation), `grad` (the door to it).
+Read it from top to bottom: `Node` (one line of the tape), `Plan` and `Primitive` (a function, its rules, and what they
+want kept), `tape` (the lines in the order they ran), `pull_back` (the walk that is reverse-mode differentiation) and
+`grad` (the door to it).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from contextlib import ContextDecorator
-from contextvars import ContextVar, Token
 from functools import partial, update_wrapper
-from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from operator import attrgetter
 from typing import Any, ClassVar, NamedTuple, overload
 
 import numpy as np
 
-from tinygrad_np import errors, program, values
+from tinygrad_np import codegen, errors, program, values
+from tinygrad_np.buffers import Pool, add, alone
+from tinygrad_np.modes import recording
 from tinygrad_np.signatures import check_rules, parameters, read_forward
 from tinygrad_np.values import Array, Value
 
 Rule = Callable[..., Any]
 
-_recording: ContextVar[bool] = ContextVar("recording", default=True)
-
 registry: dict[str, Primitive] = {}
 """Every primitive by ``module.name``; what is defined again (a notebook cell run twice) replaces the former."""
-
-
-class recording(ContextDecorator):
-    """Set whether operations are recorded, for a block or a function, in this thread or asyncio task."""
-
-    def __init__(self, mode: bool) -> None:
-        self.mode = mode
-        self.tokens: list[Token[bool]] = []
-
-    def __enter__(self) -> None:
-        self.tokens.append(_recording.set(self.mode))
-
-    def __exit__(self, *_: object) -> None:
-        _recording.reset(self.tokens.pop())
-
-    def __call__(self, function: Any) -> Any:
-        if isgeneratorfunction(function) or iscoroutinefunction(function) or isasyncgenfunction(function):
-            raise errors.resumed_function(function.__name__)
-        return super().__call__(function)
-
-    def _recreate_cm(self) -> recording:
-        return recording(self.mode)  # each call of a decorated function has tokens of its own
-
-
-def no_grad() -> recording:
-    """Compute without recording: inside, results are constants. Use it in a ``with`` statement or as a decorator.
-
-    The mode belongs to the thread or asyncio task that set it, and is restored when the block ends, however it ends.
-    Never ``yield`` inside the block: until the generator goes on, the mode would be its caller's.
-
-    Examples
-    --------
-    >>> import tinygrad_np as tg
-    >>> w = tg.tensor([1.0, 2.0], requires_grad=True)
-    >>> with tg.no_grad():
-    ...     y = w * 3
-    >>> y.requires_grad
-    False
-    """
-    return recording(False)
 
 
 class Node:
@@ -75,30 +32,45 @@ class Node:
     A node points at its parents and never at its own result, so that memory goes by reference counts alone.
     """
 
-    __slots__ = ("birth", "dtype", "parents", "plan", "saved", "shape")
+    __slots__ = ("birth", "dtype", "parents", "plan", "pool", "saved", "shape")
 
-    def __init__(self, plan: Any, parents: tuple[Any, ...], saved: tuple[Any, ...] | None, out: Array) -> None:
+    def __init__(self, plan: Any, parents: tuple[Any, ...], saved: tuple[Any, ...] | None, out: Array, pool: Pool):
         self.plan = plan  # a Plan, or None for a leaf
         self.parents = parents  # a node for each argument, None for a constant
         self.saved = saved  # in the order of Plan.keep; None once backward() has freed it
         self.shape = out.shape
         self.dtype = out.dtype
+        self.pool = pool  # of a leaf that it comes from; it lends to kernels
         self.birth = next(values.clock)
 
     def __str__(self) -> str:
         return str(self.plan.primitive) if self.plan else "leaf"
 
 
+class Kernel(NamedTuple):
+    """The same function and all its gradients on raw arrays, for speed; the rules stay what defines them.
+
+    Either part may decline, by returning None: the primitive's own forward, or its rules, then run. Arrays come from
+    ``lend(shape, dtype)``, which may be None for NumPy to allocate, and only these are written into.
+    """
+
+    forward: Callable[..., tuple[Any, ...] | None]  # of lend, arrays, statics: (result, *byproducts)
+    backward: Callable[..., tuple[Any, ...] | None]  # of lend, g, live and what it names, as rules do: all gradients
+    byproducts: tuple[str, ...] = ()
+
+
 class Plan(NamedTuple):
     """For one set of live arguments: the rules to run, and what these want kept of a call (see `Primitive._places`).
 
-    A call is a rule with the position of its argument (-1 for the rule called g) and where in `Node.saved`, which has
-    the order of `keep`, the values stand that it asks for.
+    A call is a rule with the position of its argument (-1 for the rule called g) and the slots of `Node.saved`, which
+    has the order of `keep`, that it asks for.
     """
 
     primitive: Primitive
     calls: tuple[tuple[int, Rule, tuple[int, ...]], ...]
     keep: tuple[int, ...]
+    pick: Callable[[Any], tuple[Any, ...]]  # takes what to keep from all that is known of a call
+    pull: Callable[..., None] | None  # adds up all that the calls return, on arrays; None for sequences
 
 
 class Primitive:
@@ -120,9 +92,11 @@ class Primitive:
         self.names = ("out", *self.arguments, *self.static, *byproducts)
         self.first_byproduct = len(self.names) - len(byproducts)
         self.rules: dict[str, Rule | None] = {}
+        self.kernel: Kernel | None = None
         self._usual = tuple(self._defaults[n] for n in self.static if n in self._defaults)
         self._arity = len(self.arguments) if len(self._usual) == len(self.static) else -1  # -1: always bind
-        self._plans: dict[tuple[bool, ...], Plan] = {}
+        self.plans: dict[int, Plan] = {}
+        self.call: Callable[..., Any] = self._first_call  # as __call__, with all parameters given by position
         registry[f"{self.__module__}.{forward.__qualname__}"] = self
 
     def __repr__(self) -> str:
@@ -147,26 +121,49 @@ class Primitive:
         """
         check_rules(str(self), self.arguments, self._places(), rules)
         self.rules = rules
-        self._plans.clear()
+        self.plans.clear()
+
+    def def_kernel(
+        self, forward: Callable[..., Any], backward: Callable[..., Any], byproducts: tuple[str, ...] = ()
+    ) -> None:
+        """Give a raw kernel, which stands for forward and rules where it does not decline; see `Kernel`."""
+        self.kernel = Kernel(forward, backward, byproducts)
+        self.plans.clear()
+        self.call = self._first_call
 
     def _places(self) -> dict[str, int]:
         """Where the things that a rule may ask for stand when a call is recorded; ~i for the shape of the i-th."""
         places = {name: i for i, name in enumerate(self.names)}
         return places | {f"{argument}_shape": ~places[argument] for argument in self.arguments}
 
-    def _plan(self, live: tuple[bool, ...]) -> Plan:
-        """Work out, once per set of arguments that need gradients, which rules to run and what they need kept."""
+    def make_plan(self, live: int, fast: bool) -> Plan:
+        """Work out, once per set of arguments that need gradients (a bit each), which rules to run, and what to keep.
+
+        A `fast` plan is for what a kernel computed.
+        """
         if not self.rules:
             raise errors.no_rules(str(self), self.arguments)
-        places, keep, calls = self._places(), dict[int, int](), []
+        places, keep = self._places(), dict[int, int]()
+        if fast and self.kernel is not None:
+            places |= {name: i for i, name in enumerate(self.kernel.byproducts, len(self.names))}
+
+        def slots(rule: Rule, first: int = 1) -> tuple[int, ...]:
+            asked = [places[name] for name in (parameters(rule) or ())[first:]]
+            return tuple(keep.setdefault(place, len(keep)) for place in asked)
+
+        calls, needed = [], tuple(bool(live >> i & 1) for i in range(len(self.arguments)))
         for position, argument in enumerate(("g", *self.arguments), -1):
             rule = self.rules.get(argument)
-            if rule is not None and (position < 0 or live[position]):
-                asked = [places[name] for name in (parameters(rule) or ())[1:]]
-                calls.append((position, rule, tuple(keep.setdefault(place, len(keep)) for place in asked)))
-        # A rule g= alone has no argument to pass its result to.
-        plan = Plan(self, tuple(calls) if calls and calls[-1][0] >= 0 else (), tuple(keep))
-        self._plans[live] = plan
+            if rule is not None and (position < 0 or needed[position]):
+                calls.append((position, rule, slots(rule)))
+        if calls and calls[-1][0] < 0:  # a rule g= alone has no argument to pass its result to
+            calls.clear()
+        kernel = (self.kernel.backward, slots(self.kernel.backward, 3)) if fast and self.kernel is not None else None
+        pull = None
+        if calls and not self.sequence:
+            pull = codegen.write_pull(self, needed, calls, kernel, fit=_fit, add=add, stale=_stale)
+        plan = Plan(self, tuple(calls), tuple(keep), values.picker(tuple(keep)), pull)
+        self.plans[~live if fast else live] = plan
         return plan
 
     def _bind(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
@@ -179,49 +176,15 @@ class Primitive:
             raise errors.call(str(self), names, len(args), keywords)
         return tuple(bound[n] for n in self.arguments), tuple(bound[n] for n in self.static)
 
+    def _first_call(self, *given: Any) -> Any:
+        self.call = codegen.write_call(self, Node, self.result)
+        return self.call(*given)
+
     def __call__(self, /, *args: Any, **keywords: Any) -> Any:
-        static = self._usual
-        if keywords or len(args) != self._arity:
-            args, static = self._bind(args, keywords)
-        operands = list(args[0]) if self.sequence else args
-        arrays: list[Any] = []
-        parents: list[Node | None] = []
-        tensors = 0
-        for operand in operands:
-            node = None
-            if isinstance(operand, Value):
-                tensors, node, operand = tensors + 1, operand._node, operand._array
-            elif type(operand) is not np.ndarray and isinstance(operand, (np.ndarray, list, tuple)):
-                operand = values.plain(str(self), operand)
-            arrays.append(operand)
-            parents.append(node)
-        try:
-            out = self.forward(arrays, *static) if self.sequence else self.forward(*arrays, *static)
-        except (ValueError, TypeError, IndexError) as error:
-            errors.refuse(error, str(self), arrays, dict(zip(self.static, static, strict=True)))
-        byproducts: list[Any] = []
-        if self.byproducts:
-            out, *byproducts = values.all_results(str(self), out, self.byproducts)
-        if not tensors:
-            return out
-        if type(out) is not np.ndarray:
-            out = values.as_result(str(self), out)
-        # A view of a leaf goes stale with it.
-        storage = values.shared_storage(out, operands) if out.base is not None or id(out) in map(id, arrays) else None
-        live = (any(parents),) if self.sequence else tuple([node is not None for node in parents])
-        plan = (self._plans.get(live) or self._plan(live)) if any(live) and _recording.get() else None
-        if plan is None or not plan.calls or out.dtype.kind in "biu":
-            return self.result(out, None, storage)
-        if out.dtype.kind != "f":
-            raise errors.no_real_result(str(self), out.dtype)
-        saved: tuple[Any, ...] = ()
-        if plan.keep:
-            given = operands if tensors == len(arrays) else list(map(values.given, operands, arrays))
-            result = out if storage is None else Value(out, None, storage)
-            guarded = [Value(b, None, s) if (s := values.shared_storage(b, operands)) else b for b in byproducts]
-            known = (result, *((given,) if self.sequence else given), *static, *guarded)
-            saved = tuple([known[i] if i >= 0 else values.shape_of(known[~i]) for i in plan.keep])
-        return self.result(out, Node(plan, tuple(parents), saved, out), storage)
+        if not keywords and len(args) == self._arity:
+            return self.call(*args, *self._usual)
+        args, static = self._bind(args, keywords)
+        return self.call(*args, *static)
 
 
 @overload
@@ -292,32 +255,58 @@ def tape(result: Any) -> Tape:
         raise errors.no_tensor("tape", "result", result)
     if result._node is None:
         raise errors.constant_result("tape")
-    seen, waiting = {result._node}, [result._node]
-    while waiting:
-        node = waiting.pop()
+    return Tape(ancestors(result._node))
+
+
+def ancestors(last: Node) -> list[Node]:
+    """The nodes that `last` depends on, and itself, in the order they ran."""
+    seen, nodes = {last}, [last]
+    for node in nodes:  # which grows meanwhile
         if node.saved is None:
             raise errors.freed(str(node))
         for parent in node.parents:
             if parent is not None and parent not in seen:
                 seen.add(parent)
-                waiting.append(parent)
-    return Tape(sorted(seen, key=attrgetter("birth")))
+                nodes.append(parent)
+    nodes.sort(key=attrgetter("birth"))
+    return nodes
 
 
-def _recall(node: Node, place: int, value: Any, wrapped: bool) -> Any:
-    """A saved value as a rule wants it: an array, or a Tensor where the rule itself is recorded; never a stale one."""
-    if isinstance(value, Value):
-        storage = value._storage
-        if storage is not None and storage.written > node.birth:
-            raise errors.stale(str(node), node.plan.primitive.names[place], storage.name, value._array.shape)
-        if not wrapped:
-            return value._array
-        return value if place else Primitive.result(value._array, node, storage)
-    if type(value) is list:  # the arguments of a sequence primitive
-        return [_recall(node, place, item, wrapped) for item in value]
-    if wrapped and place >= node.plan.primitive.first_byproduct and values.is_real(value):
-        raise errors.real_byproduct(str(node), node.plan.primitive.names[place])
-    return Primitive.result(value, node) if wrapped and place == 0 else value
+def _arrays(node: Node, items: Iterable[Any]) -> list[Any]:
+    """What a node saved as arrays; never a stale one."""
+    found = []
+    for item in items:
+        if isinstance(item, Value):
+            storage = item._storage
+            if storage is not None and storage.written > node.birth:
+                raise _stale(node, item)
+            item = item._array
+        elif type(item) is list:  # the arguments of a sequence primitive
+            item = _arrays(node, item)
+        found.append(item)
+    return found
+
+
+def _tensors(node: Node, items: Iterable[Any], places: Iterable[int]) -> list[Any]:
+    """What a node saved as Tensors where it may depend on others, for rules that are themselves recorded."""
+    found, primitive = [], node.plan.primitive
+    for item, place in zip(items, places, strict=True):
+        _arrays(node, (item,))
+        storage = item._storage if isinstance(item, Value) else None
+        if place == 0:
+            item = Primitive.result(item if storage is None else item._array, node, storage)
+        elif place >= primitive.first_byproduct and type(item) is np.ndarray and values.is_real(item):
+            raise errors.real_byproduct(str(node), primitive.names[place])
+        found.append(item)
+    return found
+
+
+def _stale(node: Node, item: Value) -> errors.StaleError:
+    """The error that names what was saved and written since."""
+    keep = zip(node.saved or (), node.plan.keep, strict=True)
+    place = next(i for value, i in keep if value is item or (type(value) is list and any(item is v for v in value)))
+    storage: Any = item._storage
+    return errors.stale(str(node), node.plan.primitive.names[place], storage.name, item._array.shape)
 
 
 def _fit(gradient: Any, primitive: Primitive, position: int, parent: Node, wrapped: bool) -> Any:
@@ -332,49 +321,59 @@ def _fit(gradient: Any, primitive: Primitive, position: int, parent: Node, wrapp
     return gradient if gradient.dtype == parent.dtype else gradient.astype(parent.dtype)
 
 
-def pull_back(order: Tape, seed: Any, wanted: set[Any], wrapped: bool) -> dict[Any, Any]:
+def _by_rules(node: Node, saved: Any, g: Any, active: Any, wrapped: bool) -> list[tuple[Any, Any]]:
+    """The gradients of a node's active parents by its rules, each with its parent."""
+    plan, parents, parts = node.plan, node.parents, []
+    primitive = plan.primitive
+    for position, rule, slots in plan.calls:
+        if position >= 0 and not primitive.sequence and active is not None and parents[position] not in active:
+            continue
+        asked = [saved[slot] for slot in slots]
+        asked = _tensors(node, asked, [plan.keep[slot] for slot in slots]) if wrapped else _arrays(node, asked)
+        result = rule(g, *asked)
+        if position < 0:
+            g = result
+        elif primitive.sequence:
+            if not isinstance(result, (list, tuple)) or len(result) != len(parents):
+                raise errors.rule_count(str(node), len(parents), result)
+            parts += [(p, _fit(r, primitive, 0, p, wrapped)) for p, r in zip(parents, result, strict=True) if p]
+        else:
+            parent: Any = parents[position]
+            fits = type(result) is np.ndarray and result.shape == parent.shape and result.dtype is parent.dtype
+            parts.append(
+                (parent, _fit(result, primitive, position, parent, wrapped) if wrapped or not fits else result)
+            )
+    return parts
+
+
+def pull_back(order: list[Node], seed: Any, wanted: set[Any], wrapped: bool) -> dict[Any, Any]:
     """Walk the tape from its last line to its first; return the gradients of the wanted nodes.
 
-    They may share memory with each other, the seed and what the tape keeps: callers copy what they hand out.
+    They may share memory with each other, the seed and what the tape keeps: callers copy what is not theirs `alone`.
     """
-    active: set[Any] = set(wanted)
-    for node in order:
-        if not active.isdisjoint(node.parents):
-            active.add(node)
-    gradients: dict[Any, Any] = {order[-1]: seed}
+    active: set[Any] | None = None  # what leads to a wanted node; None: everything does
+    if not all(node in wanted for node in order if node.plan is None):
+        active = set(wanted)
+        for node in order:
+            if not active.isdisjoint(node.parents):
+                active.add(node)
+    gradients, found = {order[-1]: seed}, {}
     for node in reversed(order):
-        plan, saved = node.plan, node.saved
-        if plan is None or node not in gradients or node not in active:
+        g, plan, saved = gradients.pop(node, None), node.plan, node.saved
+        if node in wanted and g is not None:
+            found[node] = g
+        if g is None or plan is None or (active is not None and node not in active):
             continue
         if saved is None:  # freed since the walk began
             raise errors.freed(str(node))
-        primitive = plan.primitive
-        g = gradients[node] if node in wanted else gradients.pop(node)
-        for position, rule, slots in plan.calls:
-            if position >= 0 and not primitive.sequence and node.parents[position] not in active:
-                continue
-            asked = [_recall(node, plan.keep[i], saved[i], wrapped) for i in slots]
-            result = rule(g, *asked)
-            if position < 0:
-                g = result
-                continue
-            pairs = _pairs(node, result) if primitive.sequence else ((node.parents[position], result),)
-            for parent, part in pairs:
-                if parent not in active:
-                    continue
-                fits = type(part) is np.ndarray and part.shape == parent.shape and part.dtype is parent.dtype
-                if wrapped or not fits:
-                    part = _fit(part, primitive, position, parent, wrapped)
-                # Never added into: a rule may have returned what others hold.
-                gradients[parent] = gradients[parent] + part if parent in gradients else part
-    return {node: gradients[node] for node in order if node in wanted and node in gradients}
-
-
-def _pairs(node: Node, gradients: Any) -> Iterable[tuple[Any, Any]]:
-    """The gradients that the rule of a sequence returned, each with the node that it is for."""
-    if not isinstance(gradients, (list, tuple)) or len(gradients) != len(node.parents):
-        raise errors.rule_count(str(node), len(node.parents), gradients)
-    return zip(node.parents, gradients, strict=True)
+        if plan.pull is not None and active is None and not wrapped:
+            plan.pull(node, saved, g, gradients)
+            continue
+        for parent, part in _by_rules(node, saved, g, active, wrapped):
+            if parent is not None and part is not None and (active is None or parent in active):
+                gradients[parent] = add(gradients.pop(parent), part) if parent in gradients else part
+    order[-1].pool.walked()
+    return found
 
 
 def grad(loss: Any, wrt: Any, seed: Any = None, create_graph: bool = False, allow_unused: bool = False) -> Any:
@@ -429,14 +428,16 @@ def grad(loss: Any, wrt: Any, seed: Any = None, create_graph: bool = False, allo
         with recording(create_graph):
             if create_graph:
                 first = seed.astype(first.dtype) if isinstance(seed, Value) else Primitive.result(first)
-            found = pull_back(tape(loss), first, {target._node for target in targets}, create_graph)
+            found = pull_back(ancestors(loss._node), first, {target._node for target in targets}, create_graph)
     results: list[Any] = []
-    for target in targets:
+    for i, target in enumerate(targets):
         gradient = found.get(target._node)
         if isinstance(gradient, Value):
             results.append(Primitive.result(gradient._array.copy(), gradient._node))
-        elif gradient is not None or not allow_unused:
-            results.append(Primitive.result(np.zeros_like(target._array) if gradient is None else np.array(gradient)))
+        elif gradient is not None:
+            if not any(target is other for other in targets[i + 1 :]):
+                del found[target._node]
+            results.append(Primitive.result(gradient if alone(gradient) else np.array(gradient)))
         else:
-            results.append(None)
+            results.append(None if allow_unused else Primitive.result(np.zeros_like(target._array)))
     return tuple(results) if isinstance(wrt, (list, tuple)) else results[0]

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from tinygrad_np import datasets, errors, nn, ops, optim
-from tinygrad_np.engine import no_grad
 from tinygrad_np.errors import RangeError
+from tinygrad_np.modes import no_grad
 from tinygrad_np.values import Array
 
 

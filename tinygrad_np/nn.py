@@ -95,6 +95,8 @@ class Layer:
 class Sequential(Layer):
     """Layers, one after the other: callable, iterable, indexable.
 
+    Neighbours that one primitive computes in fewer passes over memory are computed by it: Dense with the ReLU after it.
+
     Examples
     --------
     >>> import tinygrad_np as tg
@@ -115,8 +117,14 @@ class Sequential(Layer):
 
     def __call__(self, *inputs: Any) -> Any:
         (x,) = inputs
-        for layer in self.layers:
-            x = layer(x)
+        kinds = [type(layer) for layer in self.layers]
+        i = 0
+        while i < len(kinds):
+            layer: Any = self.layers[i]
+            if kinds[i] is Dense and kinds[i + 1 : i + 2] == [ReLU]:
+                x, i = layer.with_relu(x), i + 2
+            else:
+                x, i = layer(x), i + 1
         return x
 
     def _inner(self) -> Iterator[tuple[str, Any]]:
@@ -177,6 +185,10 @@ class Dense(Layer):
         if getattr(x, "ndim", 0) == 2:
             return ops.dense(x, self.W, self.b)
         return ops.add_bias(ops.matmul(x, self.W), self.b)
+
+    def with_relu(self, x: Any) -> Any:
+        """``relu(x @ W + b)``, as one primitive for a matrix `x`."""
+        return ops.dense_relu(x, self.W, self.b) if getattr(x, "ndim", 0) == 2 else ops.relu(self(x))
 
     def __repr__(self) -> str:
         return f"Dense({', '.join(map(str, self.W.shape))})"

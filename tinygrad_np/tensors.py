@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from tinygrad_np import engine, errors, ops
-from tinygrad_np.engine import Node, Primitive, no_grad, tape
+from tinygrad_np.buffers import Pool, alone
+from tinygrad_np.engine import Node, Primitive
+from tinygrad_np.modes import recording
 from tinygrad_np.values import Array, Storage, Value, start
 
 _accumulating = threading.Lock()  # two threads may call backward() on graphs over one parameter
@@ -22,7 +24,7 @@ class Leaf(Node):
     __slots__ = ("grad", "storage")
 
     def __init__(self, array: Array, storage: Storage) -> None:
-        super().__init__(None, (), (), array)
+        super().__init__(None, (), (), array, Pool())
         self.grad: Array | None = None
         self.storage = storage
 
@@ -220,16 +222,18 @@ class Tensor(Value):
         """
         if self._node is None:
             raise errors.constant_result("backward")
-        first, order = start("backward", self._array, seed), tape(self)
-        with no_grad():
+        first, order = start("backward", self._array, seed), engine.ancestors(self._node)
+        with recording(False):
             found = engine.pull_back(order, first, {node for node in order if isinstance(node, Leaf)}, False)
         with _accumulating:
-            for leaf, gradient in found.items():
-                assert isinstance(leaf, Leaf)
-                # Always a new array: the gradient may be shared, and what a user took from .grad keeps its values.
-                leaf.grad = np.array(gradient if leaf.grad is None else leaf.grad + gradient)
+            while found:
+                leaf, gradient = found.popitem()
+                # What a user took from .grad keeps its values, and what others hold is not given out.
+                if leaf.grad is not None:
+                    gradient = leaf.grad + gradient
+                leaf.grad = gradient if alone(gradient) else np.array(gradient)
         for node in order:
-            if not (retain_graph or isinstance(node, Leaf)):
+            if not (retain_graph or node.plan is None):
                 node.saved = None
 
     # --- Python's own questions ---------------------------------------------------------------------------------------

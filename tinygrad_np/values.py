@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -52,6 +53,15 @@ def shape_of(value: Any) -> Any:
     return value._array.shape if isinstance(value, Value) else np.shape(value)
 
 
+def picker(places: tuple[int, ...]) -> Callable[[Any], tuple[Any, ...]]:
+    """A function that takes the items at these places from a sequence as a tuple; for ~i, the shape of the i-th."""
+    if len(places) > 1 and min(places) >= 0:
+        return itemgetter(*places)
+    if not places:
+        return lambda _: ()
+    return lambda items: tuple([items[i] if i >= 0 else shape_of(items[~i]) for i in places])
+
+
 def shared_storage(out: Any, operands: Iterable[Any]) -> Storage | None:
     """The storage of the leaf among `operands` in whose memory `out` lies, if there is one."""
     for value in operands if isinstance(out, np.ndarray) else ():
@@ -74,9 +84,17 @@ def kept(value: Any) -> Any:
     return value
 
 
-def given(operand: Any, array: Any) -> Any:
-    """What the tape keeps of an argument: the Value, or the plain array that was made of it."""
-    return operand if isinstance(operand, Value) else kept(array)
+def guarded(byproduct: Any, operands: Iterable[Any]) -> Any:
+    """A by-product; with the storage of the leaf in whose memory it lies, if it does."""
+    storage = shared_storage(byproduct, operands)
+    return byproduct if storage is None else Value(byproduct, None, storage)
+
+
+def is_differentiable(op: str, dtype: np.dtype[Any]) -> bool:
+    """Whether a gradient can flow through a result of this dtype: through floats, and not integers or bools."""
+    if dtype.kind not in "fbiu":
+        raise errors.no_real_result(op, dtype)
+    return dtype.kind == "f"
 
 
 def is_real(value: Any) -> bool:

@@ -1,5 +1,6 @@
 """The primitives by family: each a function of arrays and, side by side with it, one rule per argument."""
 
+from tinygrad_np.ops import kernels as kernels
 from tinygrad_np.ops.conv import conv2d, max_pool2d
 from tinygrad_np.ops.elementwise import (
     absolute,
