@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import tinygrad_np as tg
-from tinygrad_np.engine import Primitive
 from tinygrad_np.errors import ArgumentError, IndexRangeError, ShapeError
+from tinygrad_np.primitives import Primitive
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Shapes = tuple[tuple[int, ...], ...]

@@ -1156,5 +1156,5 @@ def test_a_primitive_defined_again_replaces_the_former():
 
     register(again)
     latest = register(again)
-    assert tg.engine.registry[f"{__name__}.{again.__qualname__}"] is latest
+    assert tg.primitives.registry[f"{__name__}.{again.__qualname__}"] is latest
     assert isinstance(latest, Primitive)

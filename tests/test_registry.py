@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 import tinygrad_np as tg
 from tests.cases import CASES, Refused, Trial
 from tests.checker import check_gradients
-from tinygrad_np.engine import Primitive, registry
 from tinygrad_np.errors import TinygradError
+from tinygrad_np.primitives import Primitive, registry
 
 PRIMITIVES = {name: p for name, p in registry.items() if name.startswith("tinygrad_np.")}
 every_primitive = pytest.mark.parametrize("primitive", list(CASES), ids=str)

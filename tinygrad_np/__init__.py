@@ -1,7 +1,7 @@
 """Reverse-mode automatic differentiation on NumPy, small enough to read in one sitting."""
 
 from tinygrad_np import errors, nn, optim
-from tinygrad_np.engine import grad, primitive, tape
+from tinygrad_np.engine import grad, tape
 from tinygrad_np.errors import TinygradError
 from tinygrad_np.modes import no_grad
 from tinygrad_np.ops import (
@@ -59,6 +59,7 @@ from tinygrad_np.ops import (
     transpose,
     where,
 )
+from tinygrad_np.primitives import primitive
 from tinygrad_np.tensors import Tensor, from_numpy, stop_gradient, tensor
 
 __all__ = [

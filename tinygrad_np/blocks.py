@@ -22,9 +22,9 @@ from typing import Any
 import numpy as np
 
 from tinygrad_np import ops
-from tinygrad_np.engine import Primitive
 from tinygrad_np.errors import RangeError, ShapeError
 from tinygrad_np.ops.losses import rows
+from tinygrad_np.primitives import Primitive
 from tinygrad_np.values import Array
 
 __all__ = [

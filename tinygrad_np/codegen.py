@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_np import errors, values
-from tinygrad_np.buffers import LARGE, allocate
+from tinygrad_np.buffers import LARGE, allocate, alone
 from tinygrad_np.modes import is_recording
 from tinygrad_np.values import Value
 
@@ -25,14 +25,14 @@ Function = Callable[..., Any]
 
 _CALL = """\
 def call({parameters}):
-    tensors, live, pool, results, byproducts = False, 0, None, None, ()
+    tensors, live, pool, results = False, 0, None, None
 {unpack}\
     try:
 {compute}\
     except (ValueError, TypeError, IndexError) as error:
         refuse(error, op, [{each_array}], dict({static}))
     if not tensors:
-        return out
+        return {raw}
     if type(out) is not ndarray:
         out = as_result(op, out)
     storage = node = None
@@ -71,6 +71,11 @@ else:
     array{i}, node{i} = x{i}, None
 """
 
+_KEEP = """\
+if node{i} is None and type(x{i}) is ndarray and x{i}.base is not None:
+    x{i} = kept(x{i})
+"""
+
 _SEQUENCE = """\
 x0, array0, nodes = list(x0), [], []
 for i, x in enumerate(x0):
@@ -89,37 +94,46 @@ _KERNEL = """\
 results = kernel(allocate if pool is None else pool.lend, {given})
 if results is None:
 {otherwise}\
+    {extra}= {nothing}
 else:
-    out, *byproducts = results
+    out, {all}= results
 """
 
 
 def write_call(primitive: Any, node: type, tensor: type) -> Function:
-    """The function of all operands and static parameters, by position, of an `engine.Primitive`."""
+    """The function of all operands and static parameters, by position, of an `primitives.Primitive`."""
     count = 1 if primitive.sequence else len(primitive.arguments)
     operands, arrays = [f"x{i}" for i in range(count)], [f"array{i}" for i in range(count)]
     static = [f"static{i}" for i in range(len(primitive.static))]
     given = ", ".join(arrays + static)
+    own = "".join(f"{name}_, " for name in primitive.byproducts)
+    extra = "".join(f"{name}_, " for name in primitive.kernel.byproducts) if primitive.kernel else ""
     compute = f"out = forward({given})\n"
     if primitive.byproducts:
-        compute = f"out, *byproducts = all_results(op, forward({given}), {primitive.byproducts})\n"
+        compute = f"out, {own} = all_results(op, forward({given}), {primitive.byproducts})\n"
     if primitive.kernel is not None:
-        compute = _KERNEL.format(given=given, otherwise=indent(compute, "    "))
+        compute = _KERNEL.format(
+            given=given,
+            otherwise=indent(compute, "    "),
+            all=own + extra,
+            extra=extra or "_, ",
+            nothing=(None,) * max(1, len(primitive.kernel.byproducts)),
+        )
     if primitive.sequence:
         unpack, keep = _SEQUENCE, "x0 = list(map(kept, x0))\n"
         each, each_array, nodes = "*x0", "*array0", "*nodes, "
     else:
         unpack = "".join(_ARGUMENT.format(i=i, bit=1 << i) for i in range(count))
-        keep = "".join(f"if node{i} is None:\n    x{i} = kept(x{i})\n" for i in range(count))
+        keep = "".join(_KEEP.format(i=i) for i in range(count))
         each, each_array, nodes = ", ".join(operands), ", ".join(arrays), "".join(f"node{i}, " for i in range(count))
-    if primitive.byproducts:
-        keep += f"byproducts = [guarded(b, [{each}]) for b in byproducts]\n"
+    keep += "".join(f"{name}_ = guarded({name}_, [{each}])\n" for name in primitive.byproducts)
     text = _CALL.format(
         parameters=", ".join(operands + static),
         unpack=indent(unpack, " " * 4),
+        raw="out if results is None or out.ndim else out[()]" if primitive.kernel else "out",
         compute=indent(compute, " " * 8),
         keep=indent(keep, " " * 12),
-        known=", ".join(operands + static + ["*byproducts"] * bool(primitive.byproducts or primitive.kernel)),
+        known=", ".join(operands + static) + ", " + own + extra,
         static="".join(f"{name}={value}, " for name, value in zip(primitive.static, static, strict=True)),
         alias="id(out) in map(id, array0)" if primitive.sequence else " or ".join(f"out is {a}" for a in arrays),
         each=each,
@@ -149,7 +163,7 @@ def pull(node, saved, g, gradients):
 
 _BY_KERNEL = """\
 {recall}\
-parts = kernel(node.pool.lend if g.nbytes >= LARGE else allocate, g, {live}, {asked})
+parts = kernel(node.pool.lend if g.nbytes >= LARGE else allocate, g, {spare}{live}, {asked})
 if parts is not None:
     {parts} = parts
     {parents} = node.parents
@@ -205,6 +219,7 @@ def write_pull(
         scope["kernel"], slots = kernel
         by_kernel = _BY_KERNEL.format(
             recall=recall(slots),
+            spare="g if alone(g) else None, " * primitive.kernel.overwrites,
             live=live,
             asked=asked(slots),
             parts="".join(f"part{i}, " for i in range(len(live))),
@@ -247,5 +262,6 @@ _SCOPE = {
     "shared_storage": values.shared_storage,
     "is_differentiable": values.is_differentiable,
     "allocate": allocate,
+    "alone": alone,
     "LARGE": LARGE,
 }

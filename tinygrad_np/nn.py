@@ -183,12 +183,12 @@ class Dense(Layer):
     def __call__(self, *inputs: Any) -> Any:
         (x,) = inputs
         if getattr(x, "ndim", 0) == 2:
-            return ops.dense(x, self.W, self.b)
+            return ops.dense.call(x, self.W, self.b)
         return ops.add_bias(ops.matmul(x, self.W), self.b)
 
     def with_relu(self, x: Any) -> Any:
         """``relu(x @ W + b)``, as one primitive for a matrix `x`."""
-        return ops.dense_relu(x, self.W, self.b) if getattr(x, "ndim", 0) == 2 else ops.relu(self(x))
+        return ops.dense_relu.call(x, self.W, self.b) if getattr(x, "ndim", 0) == 2 else ops.relu(self(x))
 
     def __repr__(self) -> str:
         return f"Dense({', '.join(map(str, self.W.shape))})"

@@ -88,14 +88,22 @@ class SGD:
 
     def step(self) -> None:
         """Update every parameter that has a gradient."""
-        leaves = [(p, p.grad) for p in self.parameters]
-        updates = [(p.writable(), g) for p, g in leaves if g is not None]  # or refused before any write
+        updates = []
+        for parameter in self.parameters:
+            if (gradient := parameter._node.grad) is not None:
+                updates.append((parameter.writable(), gradient))  # all are refused, or none
+        dtype, multiply, subtract = None, np.multiply, np.subtract
         for weights, gradient in updates:
-            lr, keep = _rates(self.lr, self.weight_decay, weights.dtype)
-            for part, slope in _blocks(weights, gradient) if weights.size > 2 * _BLOCK else ((weights, gradient),):
-                np.subtract(np.multiply(part, keep), np.multiply(slope, lr), part)
+            if weights.dtype is not dtype:
+                dtype = weights.dtype
+                lr, keep = _rates(self.lr, self.weight_decay, dtype)
+            if weights.size <= 2 * _BLOCK:
+                subtract(multiply(weights, keep), multiply(gradient, lr), weights)
+                continue
+            for part, slope in _blocks(weights, gradient):
+                subtract(multiply(part, keep), multiply(slope, lr), part)
 
     def zero_grad(self) -> None:
         """Forget the gradients: set every ``.grad`` to None."""
         for parameter in self.parameters:
-            parameter.grad = None
+            parameter._node.grad = None

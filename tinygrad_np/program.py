@@ -11,7 +11,7 @@ from tinygrad_np.values import Array, Value
 
 
 def text(nodes: Sequence[Any]) -> str:
-    """One line an `engine.Node`: number, operation, inputs (lines of the tape, or const), shape, dtype, bytes kept."""
+    """One line a node: its number, operation, inputs (lines of the tape, or const), shape, dtype, and bytes kept."""
     number = {node: f"%{i}" for i, node in enumerate(nodes)}
     rows = [("", "op", "inputs", "shape", "dtype", "kept")]
     kept: dict[int, int] = {}

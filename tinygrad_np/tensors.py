@@ -10,9 +10,8 @@ import numpy as np
 
 from tinygrad_np import engine, errors, ops
 from tinygrad_np.buffers import Pool, alone
-from tinygrad_np.engine import Node, Primitive
-from tinygrad_np.modes import recording
-from tinygrad_np.values import Array, Storage, Value, start
+from tinygrad_np.primitives import Node, Primitive
+from tinygrad_np.values import Array, Storage, Value, clock, start
 
 _accumulating = threading.Lock()  # two threads may call backward() on graphs over one parameter
 _OPERANDS = (Value, np.ndarray, np.generic, int, float, complex, list, tuple)
@@ -160,7 +159,7 @@ class Tensor(Value):
             )
         if not self._array.flags.writeable:
             raise errors.MutationError("data: the memory is read-only, as the array was that from_numpy() shares")
-        self._storage.touch()
+        self._storage.written = next(clock)
         return self._array
 
     def numpy(self) -> Array:
@@ -222,9 +221,8 @@ class Tensor(Value):
         """
         if self._node is None:
             raise errors.constant_result("backward")
-        first, order = start("backward", self._array, seed), engine.ancestors(self._node)
-        with recording(False):
-            found = engine.pull_back(order, first, {node for node in order if isinstance(node, Leaf)}, False)
+        first, (order, _) = start("backward", self._array, seed), engine.ancestors(self._node)
+        found = engine.pull_back(self._node, order, first)
         with _accumulating:
             while found:
                 leaf, gradient = found.popitem()
@@ -232,8 +230,8 @@ class Tensor(Value):
                 if leaf.grad is not None:
                     gradient = leaf.grad + gradient
                 leaf.grad = gradient if alone(gradient) else np.array(gradient)
-        for node in order:
-            if not (retain_graph or node.plan is None):
+        if not retain_graph:
+            for node in order:
                 node.saved = None
 
     # --- Python's own questions ---------------------------------------------------------------------------------------
@@ -321,40 +319,40 @@ class Tensor(Value):
     # --- operators ---------------------------------------------------------------------------------------------------
 
     def __add__(self, other: Any) -> Any:
-        return ops.add(self, other) if isinstance(other, _OPERANDS) else NotImplemented
+        return ops.add.call(self, other) if isinstance(other, _OPERANDS) else NotImplemented
 
     def __radd__(self, other: Any) -> Any:
-        return ops.add(other, self) if isinstance(other, _OPERANDS) else NotImplemented
+        return ops.add.call(other, self) if isinstance(other, _OPERANDS) else NotImplemented
 
     def __sub__(self, other: Any) -> Any:
-        return ops.subtract(self, other) if isinstance(other, _OPERANDS) else NotImplemented
+        return ops.subtract.call(self, other) if isinstance(other, _OPERANDS) else NotImplemented
 
     def __rsub__(self, other: Any) -> Any:
-        return ops.subtract(other, self) if isinstance(other, _OPERANDS) else NotImplemented
+        return ops.subtract.call(other, self) if isinstance(other, _OPERANDS) else NotImplemented
 
     def __mul__(self, other: Any) -> Any:
-        return ops.multiply(self, other) if isinstance(other, _OPERANDS) else NotImplemented
+        return ops.multiply.call(self, other) if isinstance(other, _OPERANDS) else NotImplemented
 
     def __rmul__(self, other: Any) -> Any:
-        return ops.multiply(other, self) if isinstance(other, _OPERANDS) else NotImplemented
+        return ops.multiply.call(other, self) if isinstance(other, _OPERANDS) else NotImplemented
 
     def __truediv__(self, other: Any) -> Any:
-        return ops.divide(self, other) if isinstance(other, _OPERANDS) else NotImplemented
+        return ops.divide.call(self, other) if isinstance(other, _OPERANDS) else NotImplemented
 
     def __rtruediv__(self, other: Any) -> Any:
-        return ops.divide(other, self) if isinstance(other, _OPERANDS) else NotImplemented
+        return ops.divide.call(other, self) if isinstance(other, _OPERANDS) else NotImplemented
 
     def __pow__(self, other: Any) -> Any:
-        return ops.power(self, other) if isinstance(other, _OPERANDS) else NotImplemented
+        return ops.power.call(self, other) if isinstance(other, _OPERANDS) else NotImplemented
 
     def __rpow__(self, other: Any) -> Any:
-        return ops.power(other, self) if isinstance(other, _OPERANDS) else NotImplemented
+        return ops.power.call(other, self) if isinstance(other, _OPERANDS) else NotImplemented
 
     def __matmul__(self, other: Any) -> Any:
-        return ops.matmul(self, other) if isinstance(other, _OPERANDS) else NotImplemented
+        return ops.matmul.call(self, other) if isinstance(other, _OPERANDS) else NotImplemented
 
     def __rmatmul__(self, other: Any) -> Any:
-        return ops.matmul(other, self) if isinstance(other, _OPERANDS) else NotImplemented
+        return ops.matmul.call(other, self) if isinstance(other, _OPERANDS) else NotImplemented
 
     def __neg__(self) -> Any:
         return ops.negative(self)
@@ -366,22 +364,22 @@ class Tensor(Value):
         return ops.absolute(self)
 
     def __eq__(self, other: object) -> Any:
-        return ops.equal(self, other) if isinstance(other, _OPERANDS) else NotImplemented
+        return ops.equal.call(self, other) if isinstance(other, _OPERANDS) else NotImplemented
 
     def __ne__(self, other: object) -> Any:
-        return ops.not_equal(self, other) if isinstance(other, _OPERANDS) else NotImplemented
+        return ops.not_equal.call(self, other) if isinstance(other, _OPERANDS) else NotImplemented
 
     def __gt__(self, other: Any) -> Any:
-        return ops.greater(self, other) if isinstance(other, _OPERANDS) else NotImplemented
+        return ops.greater.call(self, other) if isinstance(other, _OPERANDS) else NotImplemented
 
     def __ge__(self, other: Any) -> Any:
-        return ops.greater_equal(self, other) if isinstance(other, _OPERANDS) else NotImplemented
+        return ops.greater_equal.call(self, other) if isinstance(other, _OPERANDS) else NotImplemented
 
     def __lt__(self, other: Any) -> Any:
-        return ops.less(self, other) if isinstance(other, _OPERANDS) else NotImplemented
+        return ops.less.call(self, other) if isinstance(other, _OPERANDS) else NotImplemented
 
     def __le__(self, other: Any) -> Any:
-        return ops.less_equal(self, other) if isinstance(other, _OPERANDS) else NotImplemented
+        return ops.less_equal.call(self, other) if isinstance(other, _OPERANDS) else NotImplemented
 
     def __getitem__(self, index: Any) -> Any:
         return ops.getitem(self, _plain_index(index))

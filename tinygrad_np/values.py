@@ -26,10 +26,6 @@ class Storage:
         self.name = name
         self.written = -1
 
-    def touch(self) -> None:
-        """Note that the memory is being written now: whatever saved it before is stale."""
-        self.written = next(clock)
-
 
 class Value:
     """An array, and the node that made it where a gradient may flow; `Tensor` adds operators and methods to this."""
@@ -42,7 +38,7 @@ class Value:
         if type(array) is not np.ndarray:
             raise errors.not_made_so(array)
         self._array = array
-        self._node = node  # an engine.Node
+        self._node = node  # a primitives.Node
         self._storage = storage
 
 
@@ -134,7 +130,8 @@ def start(op: str, array: Array, seed: Any) -> Array:
     if seed is None and array.size != 1:
         raise errors.no_scalar(op, array.shape)
     if seed is None:
-        return np.ones(array.shape, array.dtype)
+        one = np.array(1, array.dtype)
+        return one.reshape(array.shape) if array.ndim else one
     entries = np.asarray(seed._array if isinstance(seed, Value) else seed)
     if entries.shape != array.shape:
         raise errors.seed_shape(op, array.shape, entries.shape)

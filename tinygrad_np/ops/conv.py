@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from tinygrad_np.engine import primitive
 from tinygrad_np.errors import RangeError, ShapeError
 from tinygrad_np.ops.indexing import getitem, scatter_add
 from tinygrad_np.ops.shape import reshape, swapaxes
+from tinygrad_np.primitives import primitive
 from tinygrad_np.values import Array
 
 Pair = tuple[int, int]

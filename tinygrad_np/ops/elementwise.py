@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_np.engine import primitive
 from tinygrad_np.errors import RangeError
 from tinygrad_np.ops.shape import astype
+from tinygrad_np.primitives import primitive
 from tinygrad_np.values import Array
 
 

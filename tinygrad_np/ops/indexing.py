@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_np.engine import primitive
+from tinygrad_np.primitives import primitive
 from tinygrad_np.values import Array
 
 

@@ -2,7 +2,7 @@
 
 Each works on native float32 or float64 alone, all of one dtype, and declines anything else by returning None. So does
 it where its shortcut would not give what the rules give: where zeros of a mask were multiplied by infinities. See
-`tinygrad_np.engine.Kernel`.
+`tinygrad_np.primitives.Kernel`.
 """
 
 from __future__ import annotations
@@ -73,18 +73,19 @@ def _dense_relu(lend: Lend, x: Array, w: Array, b: Array) -> tuple[Array] | None
 
 
 def _dense_relu_gradients(
-    lend: Lend, g: Array, live: Live, x: Array, w: Array, out: Array
+    lend: Lend, g: Array, spare: Array | None, live: Live, x: Array, w: Array, out: Array
 ) -> tuple[Array | None, ...] | None:
-    g = np.multiply(g, np.greater(out, _ZERO[g.dtype]), lend(g.shape, g.dtype))
+    mask = np.greater(out, _ZERO[g.dtype])
+    g = np.multiply(g, mask, lend(g.shape, g.dtype) if spare is None else spare)
     sums = _column_sums(g)
-    if np.isnan(sums.dot(sums)):
+    if (square := float(sums.dot(sums))) != square:  # NaN: the rules see to it, and g may be masked already
         return None
     x_gradient, w_gradient, _ = _dense_gradients(lend, g, (*live[:2], False), x, w)
     return x_gradient, w_gradient, sums if live[2] else None
 
 
 dense.def_kernel(_dense, _dense_gradients)
-dense_relu.def_kernel(_dense_relu, _dense_relu_gradients)
+dense_relu.def_kernel(_dense_relu, _dense_relu_gradients, overwrites=True)
 
 
 # --- losses -----------------------------------------------------------------------------------------------------------
@@ -101,8 +102,8 @@ def _hinge(lend: Lend, pred: Array, true: Array) -> tuple[Any, Array] | None:
     margins = np.multiply(pred, true, lend(pred.shape, pred.dtype))
     np.subtract(_ONE[pred.dtype], margins, margins)
     np.maximum(margins, _ZERO[pred.dtype], out=margins)
-    loss = _total(margins) / pred.dtype.type(len(pred))
-    return (loss, margins) if np.isfinite(loss) else None
+    loss = float(_total(margins)) / len(pred)
+    return (np.array(loss, pred.dtype), margins) if loss - loss == 0 else None
 
 
 def _hinge_gradients(lend: Lend, g: Array, live: Live, true: Array, margins: Array) -> tuple[Any, ...] | None:
@@ -110,7 +111,7 @@ def _hinge_gradients(lend: Lend, g: Array, live: Live, true: Array, margins: Arr
         return None
     slopes = np.sign(margins, lend(margins.shape, margins.dtype))
     np.multiply(slopes, true, slopes)
-    return np.multiply(slopes, g / -len(true), slopes), None
+    return np.multiply(slopes, float(g) / -len(true), slopes), None
 
 
 def _mse(lend: Lend, pred: Array, true: Array) -> tuple[Any, Array] | None:
@@ -118,13 +119,13 @@ def _mse(lend: Lend, pred: Array, true: Array) -> tuple[Any, Array] | None:
         return None
     errors = np.subtract(pred, true, lend(pred.shape, pred.dtype))
     flat = errors.reshape(-1)
-    return flat.dot(flat) / pred.dtype.type(2 * len(pred)), errors
+    return np.array(float(flat.dot(flat)) / (2 * len(pred)), pred.dtype), errors
 
 
 def _mse_gradients(lend: Lend, g: Array, live: Live, errors: Array) -> tuple[Any, ...]:
     n = len(errors)
     return tuple(
-        np.multiply(errors, g / side, lend(errors.shape, errors.dtype)) if needed else None
+        np.multiply(errors, float(g) / side, lend(errors.shape, errors.dtype)) if needed else None
         for side, needed in zip((n, -n), live, strict=True)
     )
 

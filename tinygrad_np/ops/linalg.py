@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_np.engine import primitive
 from tinygrad_np.errors import ShapeError
 from tinygrad_np.ops.elementwise import keep_where
+from tinygrad_np.primitives import primitive
 from tinygrad_np.values import Array
 
 

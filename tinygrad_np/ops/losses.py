@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_np.engine import primitive
 from tinygrad_np.errors import DtypeError, RangeError, ShapeError
 from tinygrad_np.ops.elementwise import keep_where, real
 from tinygrad_np.ops.reductions import softmax
+from tinygrad_np.primitives import primitive
 from tinygrad_np.values import Array, Value
 
 

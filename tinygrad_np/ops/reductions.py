@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_np.engine import primitive
 from tinygrad_np.ops.elementwise import equal, keep_where, logical_or, not_equal, real
 from tinygrad_np.ops.shape import broadcast_to, reshape
+from tinygrad_np.primitives import primitive
 from tinygrad_np.values import Array
 
 Axis = int | tuple[int, ...] | None

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from tinygrad_np import values
-from tinygrad_np.engine import primitive
 from tinygrad_np.errors import ShapeError
+from tinygrad_np.primitives import primitive
 from tinygrad_np.values import Array
 
 
