@@ -117,6 +117,25 @@ def scores_and_probabilities(rng, shapes):
     return [rng.uniform(-3, 3, shapes[0]), *(rng.dirichlet(np.ones(shape[-1]), shape[0]) for shape in shapes[1:])]
 
 
+def off_ties(rng, shapes):
+    """Images, kernels and biases for which a pool of size 1 or 2 of relu has one clear maximum a window, or none."""
+    x, kernel, b = anywhere(rng, shapes)
+    rows, columns = kernel.shape[2:]
+    for _ in range(2000):
+        clear = []
+        for padding in {(rows // 2, columns // 2), (rows - 1, columns // 2)}:
+            z = np.maximum(correlation(x, kernel, padding) + b[:, None, None], 0)
+            clear += [abs(correlation(x, kernel, padding) + b[:, None, None]).min(initial=1) > 0.03]
+            if z.shape[2] % 2 == z.shape[3] % 2 == 0:
+                split = z.reshape(*z.shape[:2], z.shape[2] // 2, 2, z.shape[3] // 2, 2).swapaxes(3, 4)
+                *_, second, first = np.moveaxis(np.sort(split.reshape(*split.shape[:4], 4)), -1, 0)
+                clear += [((first == 0) | (first - second > 0.03)).all()]
+        if all(clear):
+            return [x, kernel, b]
+        x, kernel, b = anywhere(rng, shapes)
+    raise AssertionError("no point off the kinks was found")
+
+
 def off_margin(rng, shapes):
     """Predictions and signs with no margin near 1."""
     true = rng.choice([-1.0, 1.0], shapes[1])
@@ -258,6 +277,16 @@ def pools(draw):
     )
 
 
+@st.composite
+def pooled_convolutions(draw):
+    size, h, w = draw(st.integers(1, 2)), draw(st.integers(1, 2)), draw(st.integers(1, 2))
+    n, c, o = draw(st.integers(0, 2)), draw(st.integers(1, 2)), draw(st.integers(1, 2))
+    a, b = draw(st.sampled_from([1, 3])), draw(st.sampled_from([1, 3]))
+    rows = size * h - (a - 1)
+    padding = draw(st.sampled_from(["same", (a - 1, b // 2)])) if rows > 0 else "same"
+    return Trial(((n, c, size * h if padding == "same" else rows, size * w), (o, c, a, b), (o,)), (padding, size))
+
+
 ROWS = hnp.array_shapes(min_dims=1, max_dims=2, max_side=4).map(lambda shape: Trial((shape, shape)))
 
 
@@ -282,6 +311,10 @@ def pooled(x, size):
     for i, j in np.ndindex(h, w):
         out[..., i, j] = x[..., i * size : (i + 1) * size, j * size : (j + 1) * size].max(axis=(-2, -1))
     return out
+
+
+def conv_relu_pooled(x, kernel, b, padding, size):
+    return pooled(np.maximum(correlation(x, kernel, padding) + b[:, None, None], 0), size)
 
 
 def scattered(x, index, shape):
@@ -618,6 +651,30 @@ CASES: dict[Primitive, Case] = {
             ((np.ones((1, 1, 3, 3)), np.ones((1, 1, 5, 5)), "valid"), ShapeError, "a kernel that fits"),
             ((np.ones((1, 1, 3, 3)), np.ones((1, 1, 3, 3)), "full"), ValueError, "'same', 'valid' or two integers"),
             ((np.ones((1, 2, 3, 3)), np.ones((1, 1, 3, 3))), ShapeError, "conv2d: expected x of shape"),
+        ],
+    ),
+    tg.conv2d_relu_pool: Case(
+        conv_relu_pooled,
+        pooled_convolutions(),
+        base=Trial(((2, 2, 4, 4), (2, 2, 3, 3), (2,)), ("same", 2)),
+        scalar=Refused(ShapeError, ((), (), ())),
+        empty=Trial(((0, 1, 4, 4), (1, 1, 3, 3), (1,)), ("same", 2)),
+        broadcast=Refused(ShapeError, ((1, 2, 4, 4), (2, 2, 3, 3), (1,))),
+        draw=off_ties,
+        zeros="kink",
+        ties="kink",
+        conventions=[
+            Convention(
+                ([[[[1.0, 2.0], [2.0, 0.0]]]], [[[[1.0]]]], [0.0]),
+                ([[[[0.0, 1.0], [0.0, 0.0]]]], [[[[2.0]]]], [1.0]),
+                ("same", 2),
+            ),
+            Convention(
+                (np.zeros((1, 1, 2, 2)), np.ones((1, 1, 1, 1)), [0.0]), (np.zeros((1, 1, 2, 2)), [[[[0.0]]]], [0.0])
+            ),
+        ],
+        refusals=[
+            ((np.ones((1, 1, 3, 4)), np.ones((1, 1, 3, 3)), np.ones(1)), ShapeError, "conv2d_relu_pool: .* 2 divides"),
         ],
     ),
     tg.max_pool2d: Case(

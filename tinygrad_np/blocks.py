@@ -361,9 +361,9 @@ def maxpool_grad_input(x_input: Array, grad_output: Array) -> Any:
            [0., 0.]])
     """
     x = _even("maxpool_grad_input", x_input)
-    out, chosen = ops.max_pool2d.forward(x)
+    out, first = ops.max_pool2d.forward(x)
     g = _gradient("maxpool_grad_input", grad_output, out.shape)
-    return _rule(ops.max_pool2d, "x", g=g, x_shape=x.shape, chosen=chosen)
+    return _rule(ops.max_pool2d, "x", g=g, first=first)
 
 
 def flatten_forward(x_input: Array) -> Any:

@@ -95,7 +95,8 @@ class Layer:
 class Sequential(Layer):
     """Layers, one after the other: callable, iterable, indexable.
 
-    Neighbours that one primitive computes in fewer passes over memory are computed by it: Dense with the ReLU after it.
+    Neighbours that one primitive computes in fewer passes over memory are computed by it: Dense with the ReLU after it,
+    and Conv2D with the ReLU and the MaxPool2D after it.
 
     Examples
     --------
@@ -123,6 +124,9 @@ class Sequential(Layer):
             layer: Any = self.layers[i]
             if kinds[i] is Dense and kinds[i + 1 : i + 2] == [ReLU]:
                 x, i = layer.with_relu(x), i + 2
+            elif kinds[i] is Conv2D and kinds[i + 1 : i + 3] == [ReLU, MaxPool2D]:
+                pool: Any = self.layers[i + 2]
+                x, i = layer.with_relu_and_pool(x, pool.size), i + 3
             else:
                 x, i = layer(x), i + 1
         return x
@@ -305,6 +309,10 @@ class Conv2D(Layer):
     def __call__(self, *inputs: Any) -> Any:
         (x,) = inputs
         return ops.add_bias(ops.conv2d(x, self.W, self.padding), self.b, 1)
+
+    def with_relu_and_pool(self, x: Any, size: int) -> Any:
+        """``max_pool2d(relu(self(x)), size)``, as one primitive."""
+        return ops.conv2d_relu_pool(x, self.W, self.b, self.padding, size)
 
     def __repr__(self) -> str:
         n_output, n_input, size, _ = self.W.shape

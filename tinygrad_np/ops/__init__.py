@@ -1,7 +1,7 @@
 """The primitives by family: each a function of arrays and, side by side with it, one rule per argument."""
 
 from tinygrad_np.ops import kernels as kernels
-from tinygrad_np.ops.conv import conv2d, max_pool2d
+from tinygrad_np.ops.conv import conv2d, conv2d_relu_pool, max_pool2d
 from tinygrad_np.ops.elementwise import (
     absolute,
     add,
@@ -55,6 +55,7 @@ __all__ = [
     "broadcast_to",
     "concatenate",
     "conv2d",
+    "conv2d_relu_pool",
     "cross_entropy",
     "dense",
     "dense_relu",

@@ -13,7 +13,7 @@ import numpy as np
 from tinygrad_np.errors import RangeError
 from tinygrad_np.ops.shape import astype
 from tinygrad_np.primitives import primitive
-from tinygrad_np.values import Array
+from tinygrad_np.values import Array, sums_to
 
 
 def real(x: Any) -> Any:
@@ -175,7 +175,7 @@ def keep_where(x: Array, condition: Array, /) -> Any:
     >>> keep_where([1.0, np.inf], [True, False])
     array([1., 0.])
     """
-    small = np.size(x) < 512 or np.shape(x) != np.shape(condition)
+    small = np.size(condition) < 512 or not sums_to(np.shape(condition), np.shape(x))
     if small or condition.dtype != bool or x.dtype.char not in _INTEGERS or not x.dtype.isnative:
         return np.where(condition, x, 0)
     # A choice per entry costs a branch that the processor cannot foresee; an "and" with all ones or all zeros does not.

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_np.buffers import Lend
+from tinygrad_np.ops.conv import _first_maxima, _pads, conv2d_relu_pool
 from tinygrad_np.ops.linalg import dense, dense_relu
 from tinygrad_np.ops.losses import hinge, mse
 from tinygrad_np.values import Array
@@ -132,3 +133,103 @@ def _mse_gradients(lend: Lend, g: Array, live: Live, errors: Array) -> tuple[Any
 
 hinge.def_kernel(_hinge, _hinge_gradients, byproducts=("margins",))
 mse.def_kernel(_mse, _mse_gradients, byproducts=("errors",))
+
+
+# --- images -----------------------------------------------------------------------------------------------------------
+
+# The outputs of one pooling window all lie in one patch of the image. So patches are taken once per window, not once
+# per output, and one product with the kernels at every place of the window gives all its outputs, one place after the
+# other, the maximum of which is taken. Bias and relu grow with their input: after the maximum there is less of it.
+# Channels come before images in here, so that bias and products run along long rows.
+
+
+def _conv_relu_pool(
+    lend: Lend, x: Array, kernel: Array, b: Array, padding: Any, size: int
+) -> tuple[Array, Array, Array, Array] | None:
+    if not type(x) is type(kernel) is type(b) is np.ndarray or not x.dtype is kernel.dtype is b.dtype in _ZERO:
+        return None
+    p, q = _pads("conv2d_relu_pool", x.shape, kernel.shape, padding)
+    (n, c, height, width), (o, _, rows, columns), dtype = x.shape, kernel.shape, x.dtype
+    h, w = height + 2 * p - rows + 1, width + 2 * q - columns + 1
+    if type(size) is not int or size < 1 or h % size or w % size or min(p, q) < 0 or b.shape != (o,) or not x.size * o:
+        return None
+    h, w, tall, wide = h // size, w // size, rows + size - 1, columns + size - 1
+
+    padded = _zeros(lend, (c, n, height + 2 * p, width + 2 * q), dtype)
+    padded[:, :, p : p + height, q : q + width] = x.transpose(1, 0, 2, 3)
+    patches = _empty(lend, (c, tall, wide, n, h, w), dtype)
+    for i in range(tall):
+        for j in range(wide):
+            patches[:, i, j] = padded[:, :, i : i + h * size : size, j : j + w * size : size]
+    placed = np.zeros((size, size, o, c, tall, wide), dtype)
+    for i in range(size):
+        for j in range(size):
+            placed[i, j, :, :, i : i + rows, j : j + columns] = kernel
+
+    shape = (size * size * o, n * h * w)
+    outputs = placed.reshape(shape[0], -1).dot(patches.reshape(-1, shape[1]), lend(shape, dtype))
+    places = outputs.reshape(size, size, o, shape[1])
+    out = np.maximum.reduce(places.reshape(-1, o, shape[1]), 0)
+    first = _first_maxima(places, out)
+    np.add(out, b[:, None], out)
+    np.maximum(out, _ZERO[dtype], out=out)
+    first = first.reshape(size, size, o, n, h, w).transpose(0, 1, 3, 2, 4, 5)
+    return out.reshape(o, n, h, w).transpose(1, 0, 2, 3), first, patches, placed
+
+
+def _conv_relu_pool_gradients(
+    lend: Lend,
+    g: Array,
+    live: Live,
+    out: Array,
+    first: Array,
+    x_shape: tuple[int, ...],
+    kernel_shape: tuple[int, ...],
+    padding: Any,
+    patches: Array,
+    placed: Array,
+) -> tuple[Array | None, ...] | None:
+    (n, c, height, width), (o, _, rows, columns), dtype = x_shape, kernel_shape, g.dtype
+    size, (*_, tall, wide), (*_, h, w) = len(first), placed.shape, g.shape
+    count = n * h * w
+    active = np.greater(out.transpose(1, 0, 2, 3), _ZERO[dtype])
+    slopes = np.multiply(g.transpose(1, 0, 2, 3), active, lend((o, n, h, w), dtype))
+    sums = slopes.reshape(o, count).sum(axis=1)
+    if (square := float(sums.dot(sums))) != square:  # NaN: the rules see to it
+        return None
+    chosen = first.transpose(0, 1, 3, 2, 4, 5)
+    all_slopes = np.multiply(chosen, slopes, lend(chosen.shape, dtype)).reshape(-1, count)
+
+    x_gradient = kernel_gradient = None
+    if live[1]:
+        parts = all_slopes.dot(patches.reshape(-1, count).T).reshape(placed.shape)
+        kernel_gradient = np.zeros(kernel_shape, dtype)
+        for i in range(size):
+            for j in range(size):
+                kernel_gradient += parts[i, j, :, :, i : i + rows, j : j + columns]
+    if live[0]:
+        p, q = _pads("conv2d_relu_pool", x_shape, kernel_shape, padding)
+        shape = (c * tall * wide, count)
+        patch_slopes = (
+            placed.reshape(-1, shape[0]).T.dot(all_slopes, lend(shape, dtype)).reshape(c, tall, wide, n, h, w)
+        )
+        padded = _zeros(lend, (c, n, height + 2 * p, width + 2 * q), dtype)
+        for i in range(tall):
+            for j in range(wide):
+                padded[:, :, i : i + h * size : size, j : j + w * size : size] += patch_slopes[:, i, j]
+        x_gradient = padded[:, :, p : p + height, q : q + width].transpose(1, 0, 2, 3)
+    return x_gradient, kernel_gradient, sums if live[2] else None
+
+
+def _empty(lend: Lend, shape: tuple[int, ...], dtype: Dtype) -> Array:
+    lent = lend(shape, dtype)
+    return np.empty(shape, dtype) if lent is None else lent
+
+
+def _zeros(lend: Lend, shape: tuple[int, ...], dtype: Dtype) -> Array:
+    array = _empty(lend, shape, dtype)
+    array.fill(0)
+    return array
+
+
+conv2d_relu_pool.def_kernel(_conv_relu_pool, _conv_relu_pool_gradients, byproducts=("patches", "placed"))
