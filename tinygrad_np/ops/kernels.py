@@ -140,7 +140,7 @@ mse.def_kernel(_mse, _mse_gradients, byproducts=("errors",))
 # The outputs of one pooling window all lie in one patch of the image. So patches are taken once per window, not once
 # per output, and one product with the kernels at every place of the window gives all its outputs, one place after the
 # other, the maximum of which is taken. Bias and relu grow with their input: after the maximum there is less of it.
-# Channels come before images in here, so that bias and products run along long rows.
+# Channels come first and images last in here: biases and products run along long rows, and all else along the images.
 
 
 def _conv_relu_pool(
@@ -155,26 +155,26 @@ def _conv_relu_pool(
         return None
     h, w, tall, wide = h // size, w // size, rows + size - 1, columns + size - 1
 
-    padded = _zeros(lend, (c, n, height + 2 * p, width + 2 * q), dtype)
-    padded[:, :, p : p + height, q : q + width] = x.transpose(1, 0, 2, 3)
-    patches = _empty(lend, (c, tall, wide, n, h, w), dtype)
+    padded = _zeros(lend, (c, height + 2 * p, width + 2 * q, n), dtype)
+    padded[:, p : p + height, q : q + width] = x.transpose(1, 2, 3, 0)
+    patches = _empty(lend, (c, tall, wide, h, w, n), dtype)
     for i in range(tall):
         for j in range(wide):
-            patches[:, i, j] = padded[:, :, i : i + h * size : size, j : j + w * size : size]
+            patches[:, i, j] = padded[:, i : i + h * size : size, j : j + w * size : size]
     placed = np.zeros((size, size, o, c, tall, wide), dtype)
     for i in range(size):
         for j in range(size):
             placed[i, j, :, :, i : i + rows, j : j + columns] = kernel
 
-    shape = (size * size * o, n * h * w)
+    shape = (size * size * o, h * w * n)
     outputs = placed.reshape(shape[0], -1).dot(patches.reshape(-1, shape[1]), lend(shape, dtype))
     places = outputs.reshape(size, size, o, shape[1])
     out = np.maximum.reduce(places.reshape(-1, o, shape[1]), 0)
     first = _first_maxima(places, out)
     np.add(out, b[:, None], out)
     np.maximum(out, _ZERO[dtype], out=out)
-    first = first.reshape(size, size, o, n, h, w).transpose(0, 1, 3, 2, 4, 5)
-    return out.reshape(o, n, h, w).transpose(1, 0, 2, 3), first, patches, placed
+    first = first.reshape(size, size, o, h, w, n).transpose(0, 1, 5, 2, 3, 4)
+    return out.reshape(o, h, w, n).transpose(3, 0, 1, 2), first, patches, placed
 
 
 def _conv_relu_pool_gradients(
@@ -191,14 +191,14 @@ def _conv_relu_pool_gradients(
 ) -> tuple[Array | None, ...] | None:
     (n, c, height, width), (o, _, rows, columns), dtype = x_shape, kernel_shape, g.dtype
     size, (*_, tall, wide), (*_, h, w) = len(first), placed.shape, g.shape
-    count = n * h * w
-    active = np.greater(out.transpose(1, 0, 2, 3), _ZERO[dtype])
-    slopes = np.multiply(g.transpose(1, 0, 2, 3), active, lend((o, n, h, w), dtype))
+    count = h * w * n
+    active = np.greater(out.transpose(1, 2, 3, 0), _ZERO[dtype])
+    slopes = np.multiply(g.transpose(1, 2, 3, 0), active, _empty(lend, (o, h, w, n), dtype))
     sums = slopes.reshape(o, count).sum(axis=1)
     if (square := float(sums.dot(sums))) != square:  # NaN: the rules see to it
         return None
-    chosen = first.transpose(0, 1, 3, 2, 4, 5)
-    all_slopes = np.multiply(chosen, slopes, lend(chosen.shape, dtype)).reshape(-1, count)
+    chosen = first.transpose(0, 1, 3, 4, 5, 2)
+    all_slopes = np.multiply(chosen, slopes, _empty(lend, chosen.shape, dtype)).reshape(-1, count)
 
     x_gradient = kernel_gradient = None
     if live[1]:
@@ -210,14 +210,13 @@ def _conv_relu_pool_gradients(
     if live[0]:
         p, q = _pads("conv2d_relu_pool", x_shape, kernel_shape, padding)
         shape = (c * tall * wide, count)
-        patch_slopes = (
-            placed.reshape(-1, shape[0]).T.dot(all_slopes, lend(shape, dtype)).reshape(c, tall, wide, n, h, w)
-        )
-        padded = _zeros(lend, (c, n, height + 2 * p, width + 2 * q), dtype)
+        patch_slopes = placed.reshape(-1, shape[0]).T.dot(all_slopes, lend(shape, dtype))
+        patch_slopes = patch_slopes.reshape(c, tall, wide, h, w, n)
+        padded = _zeros(lend, (c, height + 2 * p, width + 2 * q, n), dtype)
         for i in range(tall):
             for j in range(wide):
-                padded[:, :, i : i + h * size : size, j : j + w * size : size] += patch_slopes[:, i, j]
-        x_gradient = padded[:, :, p : p + height, q : q + width].transpose(1, 0, 2, 3)
+                padded[:, i : i + h * size : size, j : j + w * size : size] += patch_slopes[:, i, j]
+        x_gradient = padded[:, p : p + height, q : q + width].transpose(3, 0, 1, 2)
     return x_gradient, kernel_gradient, sums if live[2] else None
 
 
