@@ -136,7 +136,9 @@ def max_pool2d(x: Array, /, size: int = 2) -> Any:
     x = np.asarray(x)
     _check_pool("max_pool2d", x.shape, size)
     places = _windows(x, size)
-    out = places.max(axis=(0, 1))
+    out = places[0, 0].copy()
+    for i, j in np.ndindex(size, size):
+        np.maximum(out, places[i, j], out=out)
     return out, _first_maxima(places, out)
 
 

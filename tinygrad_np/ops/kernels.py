@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_np.buffers import Lend
-from tinygrad_np.ops.conv import _first_maxima, _pads, conv2d_relu_pool
+from tinygrad_np.ops.conv import _first_maxima, _pads, conv2d, conv2d_relu_pool
 from tinygrad_np.ops.linalg import dense, dense_relu
 from tinygrad_np.ops.losses import hinge, mse
 from tinygrad_np.values import Array
@@ -140,41 +140,103 @@ mse.def_kernel(_mse, _mse_gradients, byproducts=("errors",))
 # The outputs of one pooling window all lie in one patch of the image. So patches are taken once per window, not once
 # per output, and one product with the kernels at every place of the window gives all its outputs, one place after the
 # other, the maximum of which is taken. Bias and relu grow with their input: after the maximum there is less of it.
-# Channels come first and images last in here: biases and products run along long rows, and all else along the images.
+# Without a pool the window is one output. Channels come first and images last in here: biases and products run along
+# long rows, and all else along the images.
+
+
+def _convolve(
+    lend: Lend, x: Array, kernel: Array, pads: tuple[int, int], size: int
+) -> tuple[Array, Array, Array] | None:
+    """The outputs (size, size, o, h, w, n) at each place of each window, the patches, and the kernels as placed."""
+    if not type(x) is type(kernel) is np.ndarray or x.dtype is not kernel.dtype or x.dtype not in _ZERO:
+        return None
+    (p, q), (n, c, height, width), (o, _, rows, columns), dtype = pads, x.shape, kernel.shape, x.dtype
+    h, w = height + 2 * p - rows + 1, width + 2 * q - columns + 1
+    if type(size) is not int or size < 1 or h % size or w % size or min(p, q) < 0 or not n * c * o * h * w:
+        return None
+    h, w, tall, wide = h // size, w // size, rows + size - 1, columns + size - 1
+    padded = _zeros(lend, (c, height + 2 * p, width + 2 * q, n), dtype)
+    padded[:, p : p + height, q : q + width] = x.transpose(1, 2, 3, 0)
+    patches = _empty(lend, (c, tall, wide, h, w, n), dtype)
+    for i, j in np.ndindex(tall, wide):
+        patches[:, i, j] = padded[:, i : i + h * size : size, j : j + w * size : size]
+    placed = np.zeros((size, size, o, c, tall, wide), dtype)
+    for i, j in np.ndindex(size, size):
+        placed[i, j, :, :, i : i + rows, j : j + columns] = kernel
+    shape = (size * size * o, h * w * n)
+    outputs = placed.reshape(shape[0], -1).dot(patches.reshape(-1, shape[1]), lend(shape, dtype))
+    return outputs.reshape(size, size, o, h, w, n), patches, placed
+
+
+def _convolve_gradients(
+    lend: Lend,
+    slopes: Array,
+    live: Live,
+    x_shape: tuple[int, ...],
+    pads: tuple[int, int],
+    patches: Array,
+    placed: Array,
+) -> tuple[Array | None, Array | None]:
+    """The gradients by images and kernels, from those by the outputs (size, size, o, h, w, n)."""
+    (size, _, o, h, w, n), (c, tall, wide, *_), dtype = slopes.shape, patches.shape, slopes.dtype
+    matrix, count = slopes.reshape(-1, h * w * n), h * w * n
+    x_gradient = kernel_gradient = None
+    if live[1]:
+        parts = matrix.dot(patches.reshape(-1, count).T).reshape(placed.shape)
+        rows, columns = tall - size + 1, wide - size + 1
+        kernel_gradient = np.zeros((o, c, rows, columns), dtype)
+        for i, j in np.ndindex(size, size):
+            kernel_gradient += parts[i, j, :, :, i : i + rows, j : j + columns]
+    if live[0]:
+        (p, q), (_, _, height, width) = pads, x_shape
+        shape = (c * tall * wide, count)
+        parts = placed.reshape(-1, shape[0]).T.dot(matrix, lend(shape, dtype)).reshape(patches.shape)
+        padded = _zeros(lend, (c, height + 2 * p, width + 2 * q, n), dtype)
+        for i, j in np.ndindex(tall, wide):
+            padded[:, i : i + h * size : size, j : j + w * size : size] += parts[:, i, j]
+        x_gradient = padded[:, p : p + height, q : q + width].transpose(3, 0, 1, 2)
+    return x_gradient, kernel_gradient
+
+
+def _empty(lend: Lend, shape: tuple[int, ...], dtype: Dtype) -> Array:
+    lent = lend(shape, dtype)
+    return np.empty(shape, dtype) if lent is None else lent
+
+
+def _zeros(lend: Lend, shape: tuple[int, ...], dtype: Dtype) -> Array:
+    array = _empty(lend, shape, dtype)
+    array.fill(0)
+    return array
+
+
+def _conv2d(lend: Lend, x: Array, kernel: Array, padding: Any) -> tuple[Array, Array, Array] | None:
+    found = _convolve(lend, x, kernel, _pads("conv2d", np.shape(x), np.shape(kernel), padding), 1)
+    return found and (found[0][0, 0].transpose(3, 0, 1, 2), *found[1:])
+
+
+def _conv2d_gradients(
+    lend: Lend, g: Array, live: Live, x_shape: tuple[int, ...], padding: Any, patches: Array, placed: Array
+) -> tuple[Array | None, ...]:
+    slopes = np.ascontiguousarray(g.transpose(1, 2, 3, 0))[None, None]
+    pads = _pads("conv2d", x_shape, placed.shape[2:], padding)
+    return _convolve_gradients(lend, slopes, live, x_shape, pads, patches, placed)
 
 
 def _conv_relu_pool(
     lend: Lend, x: Array, kernel: Array, b: Array, padding: Any, size: int
 ) -> tuple[Array, Array, Array, Array] | None:
-    if not type(x) is type(kernel) is type(b) is np.ndarray or not x.dtype is kernel.dtype is b.dtype in _ZERO:
+    pads = _pads("conv2d_relu_pool", np.shape(x), np.shape(kernel), padding)
+    if type(b) is not np.ndarray or b.shape != kernel.shape[:1] or b.dtype is not x.dtype:
         return None
-    p, q = _pads("conv2d_relu_pool", x.shape, kernel.shape, padding)
-    (n, c, height, width), (o, _, rows, columns), dtype = x.shape, kernel.shape, x.dtype
-    h, w = height + 2 * p - rows + 1, width + 2 * q - columns + 1
-    if type(size) is not int or size < 1 or h % size or w % size or min(p, q) < 0 or b.shape != (o,) or not x.size * o:
+    found = _convolve(lend, x, kernel, pads, size)
+    if found is None:
         return None
-    h, w, tall, wide = h // size, w // size, rows + size - 1, columns + size - 1
-
-    padded = _zeros(lend, (c, height + 2 * p, width + 2 * q, n), dtype)
-    padded[:, p : p + height, q : q + width] = x.transpose(1, 2, 3, 0)
-    patches = _empty(lend, (c, tall, wide, h, w, n), dtype)
-    for i in range(tall):
-        for j in range(wide):
-            patches[:, i, j] = padded[:, i : i + h * size : size, j : j + w * size : size]
-    placed = np.zeros((size, size, o, c, tall, wide), dtype)
-    for i in range(size):
-        for j in range(size):
-            placed[i, j, :, :, i : i + rows, j : j + columns] = kernel
-
-    shape = (size * size * o, h * w * n)
-    outputs = placed.reshape(shape[0], -1).dot(patches.reshape(-1, shape[1]), lend(shape, dtype))
-    places = outputs.reshape(size, size, o, shape[1])
-    out = np.maximum.reduce(places.reshape(-1, o, shape[1]), 0)
+    places, patches, placed = found
+    out = np.maximum.reduce(places.reshape(-1, *places.shape[2:]), 0)
     first = _first_maxima(places, out)
-    np.add(out, b[:, None], out)
-    np.maximum(out, _ZERO[dtype], out=out)
-    first = first.reshape(size, size, o, h, w, n).transpose(0, 1, 5, 2, 3, 4)
-    return out.reshape(o, h, w, n).transpose(3, 0, 1, 2), first, patches, placed
+    np.add(out, b[:, None, None, None], out)
+    np.maximum(out, _ZERO[out.dtype], out=out)
+    return out.transpose(3, 0, 1, 2), first.transpose(0, 1, 5, 2, 3, 4), patches, placed
 
 
 def _conv_relu_pool_gradients(
@@ -189,46 +251,17 @@ def _conv_relu_pool_gradients(
     patches: Array,
     placed: Array,
 ) -> tuple[Array | None, ...] | None:
-    (n, c, height, width), (o, _, rows, columns), dtype = x_shape, kernel_shape, g.dtype
-    size, (*_, tall, wide), (*_, h, w) = len(first), placed.shape, g.shape
-    count = h * w * n
-    active = np.greater(out.transpose(1, 2, 3, 0), _ZERO[dtype])
-    slopes = np.multiply(g.transpose(1, 2, 3, 0), active, _empty(lend, (o, h, w, n), dtype))
-    sums = slopes.reshape(o, count).sum(axis=1)
+    active = np.greater(out.transpose(1, 2, 3, 0), _ZERO[g.dtype])
+    slopes = np.multiply(g.transpose(1, 2, 3, 0), active, _empty(lend, active.shape, g.dtype))
+    sums = slopes.reshape(len(slopes), -1).sum(axis=1)
     if (square := float(sums.dot(sums))) != square:  # NaN: the rules see to it
         return None
     chosen = first.transpose(0, 1, 3, 4, 5, 2)
-    all_slopes = np.multiply(chosen, slopes, _empty(lend, chosen.shape, dtype)).reshape(-1, count)
-
-    x_gradient = kernel_gradient = None
-    if live[1]:
-        parts = all_slopes.dot(patches.reshape(-1, count).T).reshape(placed.shape)
-        kernel_gradient = np.zeros(kernel_shape, dtype)
-        for i in range(size):
-            for j in range(size):
-                kernel_gradient += parts[i, j, :, :, i : i + rows, j : j + columns]
-    if live[0]:
-        p, q = _pads("conv2d_relu_pool", x_shape, kernel_shape, padding)
-        shape = (c * tall * wide, count)
-        patch_slopes = placed.reshape(-1, shape[0]).T.dot(all_slopes, lend(shape, dtype))
-        patch_slopes = patch_slopes.reshape(c, tall, wide, h, w, n)
-        padded = _zeros(lend, (c, height + 2 * p, width + 2 * q, n), dtype)
-        for i in range(tall):
-            for j in range(wide):
-                padded[:, i : i + h * size : size, j : j + w * size : size] += patch_slopes[:, i, j]
-        x_gradient = padded[:, p : p + height, q : q + width].transpose(3, 0, 1, 2)
-    return x_gradient, kernel_gradient, sums if live[2] else None
+    slopes = np.multiply(chosen, slopes, _empty(lend, chosen.shape, g.dtype))
+    pads = _pads("conv2d_relu_pool", x_shape, kernel_shape, padding)
+    gradients = _convolve_gradients(lend, slopes, live, x_shape, pads, patches, placed)
+    return *gradients, sums if live[2] else None
 
 
-def _empty(lend: Lend, shape: tuple[int, ...], dtype: Dtype) -> Array:
-    lent = lend(shape, dtype)
-    return np.empty(shape, dtype) if lent is None else lent
-
-
-def _zeros(lend: Lend, shape: tuple[int, ...], dtype: Dtype) -> Array:
-    array = _empty(lend, shape, dtype)
-    array.fill(0)
-    return array
-
-
+conv2d.def_kernel(_conv2d, _conv2d_gradients, byproducts=("patches", "placed"))
 conv2d_relu_pool.def_kernel(_conv_relu_pool, _conv_relu_pool_gradients, byproducts=("patches", "placed"))
