@@ -15,7 +15,7 @@ import numpy as np
 from tinygrad_np.buffers import Lend
 from tinygrad_np.ops.conv import _first_maxima, _pads, conv2d, conv2d_relu_pool
 from tinygrad_np.ops.linalg import dense, dense_relu
-from tinygrad_np.ops.losses import hinge, mse
+from tinygrad_np.ops.losses import _check_labels, cross_entropy, hinge, mse
 from tinygrad_np.values import Array
 
 Live = tuple[bool, ...]
@@ -31,6 +31,11 @@ def _ones(n: int, dtype: Dtype) -> Array:
     return np.ones(n, dtype)
 
 
+@lru_cache(maxsize=8)
+def _numbers(n: int) -> Array:
+    return np.arange(n)
+
+
 def _column_sums(x: Array) -> Array:
     """``x.sum(axis=0)`` of a matrix, as a product, which is several times faster."""
     sums: Array = _ones(len(x), x.dtype).dot(x) if len(x) <= 1 << 16 else x.sum(axis=0)
@@ -40,6 +45,17 @@ def _column_sums(x: Array) -> Array:
 def _total(x: Array) -> Any:
     """``x.sum()``, likewise."""
     return _ones(x.size, x.dtype).dot(x.reshape(-1)) if x.size <= 1 << 16 else x.sum()
+
+
+def _empty(lend: Lend, shape: tuple[int, ...], dtype: Dtype) -> Array:
+    lent = lend(shape, dtype)
+    return np.empty(shape, dtype) if lent is None else lent
+
+
+def _zeros(lend: Lend, shape: tuple[int, ...], dtype: Dtype) -> Array:
+    array = _empty(lend, shape, dtype)
+    array.fill(0)
+    return array
 
 
 # --- dense ------------------------------------------------------------------------------------------------------------
@@ -131,7 +147,31 @@ def _mse_gradients(lend: Lend, g: Array, live: Live, errors: Array) -> tuple[Any
     )
 
 
+def _cross_entropy(lend: Lend, scores: Array, labels: Array) -> tuple[Any, Array, Array] | None:
+    if not type(scores) is type(labels) is np.ndarray or scores.dtype not in _ZERO or not _check_labels(scores, labels):
+        return None
+    (n, k), dtype = scores.shape, scores.dtype
+    odds = _empty(lend, (k, n), dtype)  # classes in rows: sums over short rows are slow
+    odds[...] = scores.T
+    np.subtract(odds, np.maximum.reduce(odds, 0), odds)
+    right = odds[labels, _numbers(n)]
+    np.exp(odds, odds)
+    sums = _ones(k, dtype).dot(odds)
+    loss = (float(_total(np.log(sums))) - float(_total(right))) / n
+    return (np.array(loss, dtype), odds, sums) if loss - loss == 0 else None
+
+
+def _cross_entropy_gradients(
+    lend: Lend, g: Array, _: Live, labels: Array, odds: Array, sums: Array
+) -> tuple[Any, None]:
+    n, share = sums.size, float(g) / sums.size
+    slopes = np.multiply(odds, np.divide(share, sums), lend(odds.shape, odds.dtype))
+    slopes[labels, _numbers(n)] -= share
+    return slopes.T, None
+
+
 hinge.def_kernel(_hinge, _hinge_gradients, byproducts=("margins",))
+cross_entropy.def_kernel(_cross_entropy, _cross_entropy_gradients, byproducts=("odds", "sums"))
 mse.def_kernel(_mse, _mse_gradients, byproducts=("errors",))
 
 
@@ -196,17 +236,6 @@ def _convolve_gradients(
             padded[:, i : i + h * size : size, j : j + w * size : size] += parts[:, i, j]
         x_gradient = padded[:, p : p + height, q : q + width].transpose(3, 0, 1, 2)
     return x_gradient, kernel_gradient
-
-
-def _empty(lend: Lend, shape: tuple[int, ...], dtype: Dtype) -> Array:
-    lent = lend(shape, dtype)
-    return np.empty(shape, dtype) if lent is None else lent
-
-
-def _zeros(lend: Lend, shape: tuple[int, ...], dtype: Dtype) -> Array:
-    array = _empty(lend, shape, dtype)
-    array.fill(0)
-    return array
 
 
 def _conv2d(lend: Lend, x: Array, kernel: Array, padding: Any) -> tuple[Array, Array, Array] | None:

@@ -120,24 +120,31 @@ def cross_entropy(scores: Array, labels: Array, /) -> Any:
     return (logarithms.sum() - (truth * np.where(truth == 0, 0, shifted)).sum()) / len(scores)  # a score may be -inf
 
 
-def _truth(scores: Any, labels: Any) -> Any:
-    """The rows' probabilities (n, k), from class numbers or as they are."""
+def _check_labels(scores: Any, labels: Any) -> bool:
+    """Whether the labels are class numbers; refused unless these, or probabilities, fit the scores."""
     shape, given = np.shape(scores), np.shape(labels)
     if len(shape) != 2 or 0 in shape or given not in (shape, shape[:1]):
         raise ShapeError(
             f"cross_entropy: expected scores (n, k) and labels (n,) or (n, k), with n and k at least 1; got {shape} "
             f"and {given}"
         )
-    labels = labels._array if isinstance(labels, Value) else labels
     if given == shape:
-        return real(labels)
+        return False
     if labels.dtype.kind not in "iu":
         raise DtypeError(f"cross_entropy: expected class numbers of an integer dtype, got {labels.dtype}")
     if not (labels.min() >= 0 and labels.max() < shape[1]):
         raise RangeError(
             f"cross_entropy: expected class numbers from 0 to {shape[1] - 1}, got {labels.min()} to {labels.max()}"
         )
-    return (labels[:, None] == np.arange(shape[1])).astype(np.result_type(scores.dtype, np.float16))
+    return True
+
+
+def _truth(scores: Any, labels: Any) -> Any:
+    """The rows' probabilities (n, k), from class numbers or as they are."""
+    labels = labels._array if isinstance(labels, Value) else labels
+    if not _check_labels(scores, labels):
+        return real(labels)
+    return (labels[:, None] == np.arange(scores.shape[1])).astype(np.result_type(scores.dtype, np.float16))
 
 
 def _entropy_slope(g: Any, scores: Any, labels: Any) -> Any:
