@@ -204,14 +204,14 @@ def write_pull(
     """The function that adds what a node's rules make of `g` to its parents' gradients, on arrays.
 
     A call is a rule with the position of its argument (-1 for the rule called g) and the slots in ``node.saved`` that
-    it asks for; so is the kernel, without a position.
+    it asks for; so is the kernel, without a position, and with -1 for what is not needed.
     """
 
     def recall(slots: Iterable[int]) -> str:
-        return "".join(_RECALL.format(slot=slot) for slot in slots)
+        return "".join(_RECALL.format(slot=slot) for slot in slots if slot >= 0)
 
     def asked(slots: Iterable[int]) -> str:
-        return "".join(f"kept{slot}, " for slot in slots)
+        return "".join(f"kept{slot}, " if slot >= 0 else "None, " for slot in slots)
 
     needed = [i for i, need in enumerate(live) if need]
     by_kernel, by_rules, scope = "", "", dict(helpers)

@@ -6,7 +6,7 @@ it), `Primitive` (a function, its rules, and what they want kept).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial, update_wrapper
 from typing import Any, ClassVar, NamedTuple, overload
 
@@ -143,20 +143,22 @@ class Primitive:
         if fast and self.kernel is not None:
             places |= {name: i for i, name in enumerate(self.kernel.byproducts, len(self.names))}
 
-        def slots(rule: Rule, first: int = 1) -> tuple[int, ...]:
-            asked = [places[name] for name in (parameters(rule) or ())[first:]]
-            return tuple(keep.setdefault(place, len(keep)) for place in asked)
+        def slots(names: Iterable[str]) -> tuple[int, ...]:
+            return tuple(keep.setdefault(places[name], len(keep)) for name in names)
 
         calls, needed = [], tuple(bool(live >> i & 1) for i in range(len(self.arguments)))
         for position, argument in enumerate(("g", *self.arguments), -1):
             rule = self.rules.get(argument)
             if rule is not None and (position < 0 or needed[position]):
-                calls.append((position, rule, slots(rule)))
+                calls.append((position, rule, slots((parameters(rule) or ())[1:])))
         if calls and calls[-1][0] < 0:  # a rule g= alone has no argument to pass its result to
             calls.clear()
         kernel, pull = None, None
         if fast and self.kernel is not None:
-            kernel = self.kernel.backward, slots(self.kernel.backward, 3 + self.kernel.overwrites)
+            # An argument that the rules do not ask for is not kept for the kernel, which then does not need it.
+            names = (parameters(self.kernel.backward) or ())[3 + self.kernel.overwrites :]
+            spared = {name for name in self.arguments if places[name] not in keep}
+            kernel = self.kernel.backward, tuple(-1 if name in spared else slots((name,))[0] for name in names)
         if calls and not self.sequence:
             pull = codegen.write_pull(self, needed, calls, kernel, fit=fit, add=add, stale=stale)
         plan = Plan(self, tuple(calls), tuple(keep), values.picker(tuple(keep)), pull)

@@ -7,6 +7,7 @@ it where its shortcut would not give what the rules give: where zeros of a mask 
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import Any
 
@@ -14,7 +15,8 @@ import numpy as np
 
 from tinygrad_np.buffers import Lend
 from tinygrad_np.ops.conv import _first_maxima, _pads, conv2d, conv2d_relu_pool
-from tinygrad_np.ops.linalg import dense, dense_relu
+from tinygrad_np.ops.elementwise import dropout_mask, relu, tanh
+from tinygrad_np.ops.linalg import add_bias, dense, dense_relu, matmul
 from tinygrad_np.ops.losses import _check_labels, cross_entropy, hinge, mse
 from tinygrad_np.values import Array
 
@@ -47,6 +49,11 @@ def _total(x: Array) -> Any:
     return _ones(x.size, x.dtype).dot(x.reshape(-1)) if x.size <= 1 << 16 else x.sum()
 
 
+def _is_number(total: Any) -> bool:
+    """Whether a sum of products with zeros and ones is no NaN: no zero was multiplied by infinity, so all are right."""
+    return not math.isnan(total)
+
+
 def _empty(lend: Lend, shape: tuple[int, ...], dtype: Dtype) -> Array:
     lent = lend(shape, dtype)
     return np.empty(shape, dtype) if lent is None else lent
@@ -58,27 +65,96 @@ def _zeros(lend: Lend, shape: tuple[int, ...], dtype: Dtype) -> Array:
     return array
 
 
-# --- dense ------------------------------------------------------------------------------------------------------------
+# --- one entry at a time ----------------------------------------------------------------------------------------------
+
+
+def _alike(x: Array, y: Array) -> bool:
+    """Whether both are arrays of one shape, and of one native float dtype."""
+    return type(x) is type(y) is np.ndarray and x.shape == y.shape != () and x.dtype is y.dtype in _ZERO
+
+
+def _relu(lend: Lend, x: Array) -> tuple[Array] | None:
+    if type(x) is not np.ndarray or x.dtype not in _ZERO or not x.ndim:
+        return None
+    return (np.maximum(x, _ZERO[x.dtype], out=lend(x.shape, x.dtype)),)
+
+
+def _relu_gradients(lend: Lend, g: Array, spare: Array | None, _: Live, x: Array) -> tuple[Array] | None:
+    slopes = np.multiply(g, np.greater(x, _ZERO[g.dtype]), lend(g.shape, g.dtype) if spare is None else spare)
+    return (slopes,) if _is_number(_total(slopes)) else None  # the rules do not mind what is masked already
+
+
+def _dropout_mask(lend: Lend, x: Array, mask: Array) -> tuple[Array] | None:
+    if type(mask) is np.ndarray and mask.dtype == bool and type(x) is np.ndarray and x.dtype in _ZERO:
+        fits = x.shape == mask.shape != ()
+    else:
+        fits = _alike(x, mask)
+    return (np.multiply(x, mask, lend(x.shape, x.dtype)),) if fits else None
+
+
+def _dropout_mask_gradients(lend: Lend, g: Array, spare: Array | None, _: Live, mask: Array) -> tuple[Array, None]:
+    return np.multiply(g, mask, lend(g.shape, g.dtype) if spare is None else spare), None
+
+
+def _tanh(lend: Lend, x: Array) -> tuple[Array] | None:
+    if type(x) is not np.ndarray or x.dtype not in _ZERO or not x.ndim:
+        return None
+    return (np.tanh(x, lend(x.shape, x.dtype)),)
+
+
+def _tanh_gradients(lend: Lend, g: Array, _: Live, out: Array) -> tuple[Array]:
+    slopes = np.multiply(out, out, lend(g.shape, g.dtype))
+    np.subtract(_ONE[g.dtype], slopes, slopes)
+    return (np.multiply(g, slopes, slopes),)
+
+
+relu.def_kernel(_relu, _relu_gradients, overwrites=True)
+dropout_mask.def_kernel(_dropout_mask, _dropout_mask_gradients, overwrites=True)
+tanh.def_kernel(_tanh, _tanh_gradients)
+
+
+# --- products and biases ----------------------------------------------------------------------------------------------
+
+
+def _matmul(lend: Lend, x: Array, w: Array) -> tuple[Array] | None:
+    try:
+        (n, d), (rows, h), dtype = x.shape, w.shape, x.dtype
+    except (AttributeError, ValueError):
+        return None
+    if d != rows or dtype is not w.dtype or dtype not in _ZERO:
+        return None
+    return (x.dot(w, lend((n, h), dtype)),)
+
+
+def _matmul_gradients(lend: Lend, g: Array, live: Live, x: Array, w: Array) -> tuple[Array | None, ...]:
+    return (
+        g.dot(w.T, lend((len(g), len(w)), g.dtype)) if live[0] else None,
+        x.T.dot(g, lend((x.shape[1], g.shape[1]), g.dtype)) if live[1] else None,
+    )
+
+
+def _add_bias(lend: Lend, x: Array, b: Array, axis: int) -> tuple[Array] | None:
+    if not type(x) is type(b) is np.ndarray or x.dtype is not b.dtype or x.dtype not in _ZERO:
+        return None
+    if x.ndim != 2 or b.shape != x.shape[1:] or axis not in (-1, 1):
+        return None
+    return (np.add(x, b, lend(x.shape, x.dtype)),)
+
+
+def _add_bias_gradients(_: Lend, g: Array, live: Live) -> tuple[Array | None, ...]:
+    return g, _column_sums(g) if live[1] else None
 
 
 def _dense(lend: Lend, x: Array, w: Array, b: Array) -> tuple[Array] | None:
-    try:
-        (n, d), (rows, h), (width,), dtype = x.shape, w.shape, b.shape, x.dtype
-    except (AttributeError, ValueError):
+    results = _matmul(lend, x, w)
+    if results is None or type(b) is not np.ndarray or b.shape != w.shape[1:] or b.dtype is not w.dtype:
         return None
-    if d != rows or h != width or dtype is not w.dtype or dtype is not b.dtype or dtype not in _ZERO:
-        return None
-    z = x.dot(w, lend((n, h), dtype))
+    (z,) = results
     return (np.add(z, b, z),)
 
 
 def _dense_gradients(lend: Lend, g: Array, live: Live, x: Array, w: Array) -> tuple[Array | None, ...]:
-    x_live, w_live, b_live = live
-    return (
-        g.dot(w.T, lend(x.shape, g.dtype)) if x_live else None,
-        x.T.dot(g, lend(w.shape, g.dtype)) if w_live else None,
-        _column_sums(g) if b_live else None,
-    )
+    return *_matmul_gradients(lend, g, live, x, w), _column_sums(g) if live[2] else None
 
 
 def _dense_relu(lend: Lend, x: Array, w: Array, b: Array) -> tuple[Array] | None:
@@ -92,15 +168,15 @@ def _dense_relu(lend: Lend, x: Array, w: Array, b: Array) -> tuple[Array] | None
 def _dense_relu_gradients(
     lend: Lend, g: Array, spare: Array | None, live: Live, x: Array, w: Array, out: Array
 ) -> tuple[Array | None, ...] | None:
-    mask = np.greater(out, _ZERO[g.dtype])
-    g = np.multiply(g, mask, lend(g.shape, g.dtype) if spare is None else spare)
-    sums = _column_sums(g)
-    if (square := float(sums.dot(sums))) != square:  # NaN: the rules see to it, and g may be masked already
+    slopes = np.multiply(g, np.greater(out, _ZERO[g.dtype]), lend(g.shape, g.dtype) if spare is None else spare)
+    sums = _column_sums(slopes)
+    if not _is_number(sums.dot(sums)):
         return None
-    x_gradient, w_gradient, _ = _dense_gradients(lend, g, (*live[:2], False), x, w)
-    return x_gradient, w_gradient, sums if live[2] else None
+    return *_matmul_gradients(lend, slopes, live, x, w), sums if live[2] else None
 
 
+matmul.def_kernel(_matmul, _matmul_gradients)
+add_bias.def_kernel(_add_bias, _add_bias_gradients)
 dense.def_kernel(_dense, _dense_gradients)
 dense_relu.def_kernel(_dense_relu, _dense_relu_gradients, overwrites=True)
 
@@ -108,19 +184,14 @@ dense_relu.def_kernel(_dense_relu, _dense_relu_gradients, overwrites=True)
 # --- losses -----------------------------------------------------------------------------------------------------------
 
 
-def _alike(x: Array, y: Array) -> bool:
-    """Whether both are arrays of one shape with rows, and of one native float dtype."""
-    return type(x) is type(y) is np.ndarray and x.shape == y.shape != () and x.size > 0 and x.dtype is y.dtype in _ZERO
-
-
 def _hinge(lend: Lend, pred: Array, true: Array) -> tuple[Any, Array] | None:
-    if not _alike(pred, true):
+    if not _alike(pred, true) or not pred.size:
         return None
     margins = np.multiply(pred, true, lend(pred.shape, pred.dtype))
     np.subtract(_ONE[pred.dtype], margins, margins)
     np.maximum(margins, _ZERO[pred.dtype], out=margins)
     loss = float(_total(margins)) / len(pred)
-    return (np.array(loss, pred.dtype), margins) if loss - loss == 0 else None
+    return (np.array(loss, pred.dtype), margins) if math.isfinite(loss) else None
 
 
 def _hinge_gradients(lend: Lend, g: Array, live: Live, true: Array, margins: Array) -> tuple[Any, ...] | None:
@@ -132,7 +203,7 @@ def _hinge_gradients(lend: Lend, g: Array, live: Live, true: Array, margins: Arr
 
 
 def _mse(lend: Lend, pred: Array, true: Array) -> tuple[Any, Array] | None:
-    if not _alike(pred, true):
+    if not _alike(pred, true) or not pred.size:
         return None
     errors = np.subtract(pred, true, lend(pred.shape, pred.dtype))
     flat = errors.reshape(-1)
@@ -147,31 +218,30 @@ def _mse_gradients(lend: Lend, g: Array, live: Live, errors: Array) -> tuple[Any
     )
 
 
-def _cross_entropy(lend: Lend, scores: Array, labels: Array) -> tuple[Any, Array, Array] | None:
+def _cross_entropy(lend: Lend, scores: Array, labels: Array) -> tuple[Any, Array, Array, Array] | None:
     if not type(scores) is type(labels) is np.ndarray or scores.dtype not in _ZERO or not _check_labels(scores, labels):
         return None
     (n, k), dtype = scores.shape, scores.dtype
     odds = _empty(lend, (k, n), dtype)  # classes in rows: sums over short rows are slow
     odds[...] = scores.T
     np.subtract(odds, np.maximum.reduce(odds, 0), odds)
-    right = odds[labels, _numbers(n)]
+    right = labels.astype(np.intp) * n + _numbers(n)  # where the scores of the right classes stand
+    likelihood = float(_total(odds.reshape(-1).take(right)))
     np.exp(odds, odds)
     sums = _ones(k, dtype).dot(odds)
-    loss = (float(_total(np.log(sums))) - float(_total(right))) / n
-    return (np.array(loss, dtype), odds, sums) if loss - loss == 0 else None
+    loss = (float(_total(np.log(sums))) - likelihood) / n
+    return (np.array(loss, dtype), odds, sums, right) if math.isfinite(loss) else None
 
 
-def _cross_entropy_gradients(
-    lend: Lend, g: Array, _: Live, labels: Array, odds: Array, sums: Array
-) -> tuple[Any, None]:
-    n, share = sums.size, float(g) / sums.size
+def _cross_entropy_gradients(lend: Lend, g: Array, _: Live, odds: Array, sums: Array, right: Array) -> tuple[Any, None]:
+    share = float(g) / sums.size
     slopes = np.multiply(odds, np.divide(share, sums), lend(odds.shape, odds.dtype))
-    slopes[labels, _numbers(n)] -= share
+    slopes.reshape(-1)[right] -= share
     return slopes.T, None
 
 
 hinge.def_kernel(_hinge, _hinge_gradients, byproducts=("margins",))
-cross_entropy.def_kernel(_cross_entropy, _cross_entropy_gradients, byproducts=("odds", "sums"))
+cross_entropy.def_kernel(_cross_entropy, _cross_entropy_gradients, byproducts=("odds", "sums", "right"))
 mse.def_kernel(_mse, _mse_gradients, byproducts=("errors",))
 
 
@@ -283,7 +353,7 @@ def _conv_relu_pool_gradients(
     active = np.greater(out.transpose(1, 2, 3, 0), _ZERO[g.dtype])
     slopes = np.multiply(g.transpose(1, 2, 3, 0), active, _empty(lend, active.shape, g.dtype))
     sums = slopes.reshape(len(slopes), -1).sum(axis=1)
-    if (square := float(sums.dot(sums))) != square:  # NaN: the rules see to it
+    if not _is_number(sums.dot(sums)):
         return None
     chosen = first.transpose(0, 1, 3, 4, 5, 2)
     slopes = np.multiply(chosen, slopes, _empty(lend, chosen.shape, g.dtype))
