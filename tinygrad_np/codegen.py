@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_np import errors, values
-from tinygrad_np.buffers import LARGE, allocate, alone
+from tinygrad_np.buffers import LARGE, allocate
 from tinygrad_np.modes import is_recording
 from tinygrad_np.values import Value
 
@@ -163,7 +163,7 @@ def pull(node, saved, g, gradients):
 
 _BY_KERNEL = """\
 {recall}\
-parts = kernel(node.pool.lend if g.nbytes >= LARGE else allocate, g, {spare}{live}, {asked})
+parts = kernel(node.pool.lend if g.nbytes >= LARGE else allocate, g, {live}, {asked})
 if parts is not None:
     {parts} = parts
     {parents} = node.parents
@@ -219,7 +219,6 @@ def write_pull(
         scope["kernel"], slots = kernel
         by_kernel = _BY_KERNEL.format(
             recall=recall(slots),
-            spare="g if alone(g) else None, " * primitive.kernel.overwrites,
             live=live,
             asked=asked(slots),
             parts="".join(f"part{i}, " for i in range(len(live))),
@@ -262,6 +261,5 @@ _SCOPE = {
     "shared_storage": values.shared_storage,
     "is_differentiable": values.is_differentiable,
     "allocate": allocate,
-    "alone": alone,
     "LARGE": LARGE,
 }

@@ -54,7 +54,6 @@ class Kernel(NamedTuple):
     forward: Callable[..., tuple[Any, ...] | None]  # of lend, arrays, statics: (result, *byproducts)
     backward: Callable[..., tuple[Any, ...] | None]  # of lend, g, live and what it names, as rules do: all gradients
     byproducts: tuple[str, ...] = ()
-    overwrites: bool = False  # the backward part takes, after g, memory to write into: that of g, or None
 
 
 class Plan(NamedTuple):
@@ -156,7 +155,7 @@ class Primitive:
         kernel, pull = None, None
         if fast and self.kernel is not None:
             # An argument that the rules do not ask for is not kept for the kernel, which then does not need it.
-            names = (parameters(self.kernel.backward) or ())[3 + self.kernel.overwrites :]
+            names = (parameters(self.kernel.backward) or ())[3:]
             spared = {name for name in self.arguments if places[name] not in keep}
             kernel = self.kernel.backward, tuple(-1 if name in spared else slots((name,))[0] for name in names)
         if calls and not self.sequence:

@@ -13,7 +13,7 @@ import numpy as np
 from tinygrad_np.errors import RangeError
 from tinygrad_np.ops.shape import astype
 from tinygrad_np.primitives import primitive
-from tinygrad_np.values import Array, sums_to
+from tinygrad_np.values import Array
 
 
 def real(x: Any) -> Any:
@@ -21,7 +21,10 @@ def real(x: Any) -> Any:
     return x if isinstance(x, (int, float)) or x.dtype.kind == "f" else astype(x, np.float64)
 
 
-_INTEGERS = {"f": np.int32, "d": np.int64}  # the integer type as wide as each float type
+_INTEGERS: dict[str, np.dtype[Any]] = {
+    "f": np.dtype(np.int32),
+    "d": np.dtype(np.int64),
+}  # the integer type as wide as each float type
 
 
 # --- constants: what jumps or answers yes or no has no slope --------------------------------------------------------
@@ -175,13 +178,11 @@ def keep_where(x: Array, condition: Array, /) -> Any:
     >>> keep_where([1.0, np.inf], [True, False])
     array([1., 0.])
     """
-    small = np.size(condition) < 512 or not sums_to(np.shape(condition), np.shape(x))
-    if small or condition.dtype != bool or x.dtype.char not in _INTEGERS or not x.dtype.isnative:
+    if np.ndim(x) == 0 or condition.dtype != bool or x.dtype.char not in _INTEGERS or not x.dtype.isnative:
         return np.where(condition, x, 0)
-    # A choice per entry costs a branch that the processor cannot foresee; an "and" with all ones or all zeros does not.
-    integers = _INTEGERS[x.dtype.char]
-    ones = np.negative(condition.view(np.int8), dtype=integers)
-    return np.bitwise_and(x.view(integers), ones, out=ones).view(x.dtype)
+    # A choice per entry costs a branch that the processor cannot foresee. A product with 0 or 1 does not, and of the
+    # bits, taken as an integer, it gives exactly 0 or all of them.
+    return np.multiply(x.view(_INTEGERS[x.dtype.char]), condition).view(x.dtype)
 
 
 keep_where.def_vjp(

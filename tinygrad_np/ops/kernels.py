@@ -1,21 +1,20 @@
 """Raw kernels of the hot few: what their forwards and rules say, on arrays, in as few passes over memory as can be.
 
-Each works on native float32 or float64 alone, all of one dtype, and declines anything else by returning None. So does
-it where its shortcut would not give what the rules give: where zeros of a mask were multiplied by infinities. See
+Each works on native float32 or float64 alone, all of one dtype, and declines anything else by returning None. See
 `tinygrad_np.primitives.Kernel`.
 """
 
 from __future__ import annotations
 
 import math
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
 
 from tinygrad_np.buffers import Lend
 from tinygrad_np.ops.conv import _first_maxima, _pads, conv2d, conv2d_relu_pool
-from tinygrad_np.ops.elementwise import dropout_mask, relu, tanh
+from tinygrad_np.ops.elementwise import _INTEGERS, dropout_mask, relu, tanh
 from tinygrad_np.ops.linalg import add_bias, dense, dense_relu, matmul
 from tinygrad_np.ops.losses import _check_labels, cross_entropy, hinge, mse
 from tinygrad_np.values import Array
@@ -49,11 +48,6 @@ def _total(x: Array) -> Any:
     return _ones(x.size, x.dtype).dot(x.reshape(-1)) if x.size <= 1 << 16 else x.sum()
 
 
-def _is_number(total: Any) -> bool:
-    """Whether a sum of products with zeros and ones is no NaN: no zero was multiplied by infinity, so all are right."""
-    return not math.isnan(total)
-
-
 def _empty(lend: Lend, shape: tuple[int, ...], dtype: Dtype) -> Array:
     lent = lend(shape, dtype)
     return np.empty(shape, dtype) if lent is None else lent
@@ -79,9 +73,15 @@ def _relu(lend: Lend, x: Array) -> tuple[Array] | None:
     return (np.maximum(x, _ZERO[x.dtype], out=lend(x.shape, x.dtype)),)
 
 
-def _relu_gradients(lend: Lend, g: Array, spare: Array | None, _: Live, x: Array) -> tuple[Array] | None:
-    slopes = np.multiply(g, np.greater(x, _ZERO[g.dtype]), lend(g.shape, g.dtype) if spare is None else spare)
-    return (slopes,) if _is_number(_total(slopes)) else None  # the rules do not mind what is masked already
+def _open(lend: Lend, g: Array, out: Array) -> Array:
+    """`g` where `out` is positive, and exactly 0 elsewhere, as `tinygrad_np.keep_where` has it."""
+    integers = _INTEGERS[g.dtype.char]
+    bits: Array = np.multiply(g.view(integers), np.greater(out, _ZERO[g.dtype]), lend(g.shape, integers))
+    return bits.view(g.dtype)
+
+
+def _relu_gradients(lend: Lend, g: Array, _: Live, x: Array) -> tuple[Array]:
+    return (_open(lend, g, x),)
 
 
 def _dropout_mask(lend: Lend, x: Array, mask: Array) -> tuple[Array] | None:
@@ -92,8 +92,8 @@ def _dropout_mask(lend: Lend, x: Array, mask: Array) -> tuple[Array] | None:
     return (np.multiply(x, mask, lend(x.shape, x.dtype)),) if fits else None
 
 
-def _dropout_mask_gradients(lend: Lend, g: Array, spare: Array | None, _: Live, mask: Array) -> tuple[Array, None]:
-    return np.multiply(g, mask, lend(g.shape, g.dtype) if spare is None else spare), None
+def _dropout_mask_gradients(lend: Lend, g: Array, _: Live, mask: Array) -> tuple[Array, None]:
+    return np.multiply(g, mask, lend(g.shape, g.dtype)), None
 
 
 def _tanh(lend: Lend, x: Array) -> tuple[Array] | None:
@@ -108,8 +108,8 @@ def _tanh_gradients(lend: Lend, g: Array, _: Live, out: Array) -> tuple[Array]:
     return (np.multiply(g, slopes, slopes),)
 
 
-relu.def_kernel(_relu, _relu_gradients, overwrites=True)
-dropout_mask.def_kernel(_dropout_mask, _dropout_mask_gradients, overwrites=True)
+relu.def_kernel(_relu, _relu_gradients)
+dropout_mask.def_kernel(_dropout_mask, _dropout_mask_gradients)
 tanh.def_kernel(_tanh, _tanh_gradients)
 
 
@@ -165,20 +165,14 @@ def _dense_relu(lend: Lend, x: Array, w: Array, b: Array) -> tuple[Array] | None
     return results
 
 
-def _dense_relu_gradients(
-    lend: Lend, g: Array, spare: Array | None, live: Live, x: Array, w: Array, out: Array
-) -> tuple[Array | None, ...] | None:
-    slopes = np.multiply(g, np.greater(out, _ZERO[g.dtype]), lend(g.shape, g.dtype) if spare is None else spare)
-    sums = _column_sums(slopes)
-    if not _is_number(sums.dot(sums)):
-        return None
-    return *_matmul_gradients(lend, slopes, live, x, w), sums if live[2] else None
+def _dense_relu_gradients(lend: Lend, g: Array, live: Live, x: Array, w: Array, out: Array) -> tuple[Array | None, ...]:
+    return _dense_gradients(lend, _open(lend, g, out), live, x, w)
 
 
 matmul.def_kernel(_matmul, _matmul_gradients)
 add_bias.def_kernel(_add_bias, _add_bias_gradients)
 dense.def_kernel(_dense, _dense_gradients)
-dense_relu.def_kernel(_dense_relu, _dense_relu_gradients, overwrites=True)
+dense_relu.def_kernel(_dense_relu, _dense_relu_gradients)
 
 
 # --- losses -----------------------------------------------------------------------------------------------------------
@@ -350,16 +344,13 @@ def _conv_relu_pool_gradients(
     patches: Array,
     placed: Array,
 ) -> tuple[Array | None, ...] | None:
-    active = np.greater(out.transpose(1, 2, 3, 0), _ZERO[g.dtype])
-    slopes = np.multiply(g.transpose(1, 2, 3, 0), active, _empty(lend, active.shape, g.dtype))
-    sums = slopes.reshape(len(slopes), -1).sum(axis=1)
-    if not _is_number(sums.dot(sums)):
-        return None
+    slopes = _open(partial(_empty, lend), g.transpose(1, 2, 3, 0), out.transpose(1, 2, 3, 0))
+    sums = slopes.reshape(len(slopes), -1).sum(axis=1) if live[2] else None
     chosen = first.transpose(0, 1, 3, 4, 5, 2)
     slopes = np.multiply(chosen, slopes, _empty(lend, chosen.shape, g.dtype))
     pads = _pads("conv2d_relu_pool", x_shape, kernel_shape, padding)
     gradients = _convolve_gradients(lend, slopes, live, x_shape, pads, patches, placed)
-    return *gradients, sums if live[2] else None
+    return *gradients, sums
 
 
 conv2d.def_kernel(_conv2d, _conv2d_gradients, byproducts=("patches", "placed"))
