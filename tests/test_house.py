@@ -27,7 +27,7 @@ FLOORS = [
     {"program", "signatures", "buffers", "modes"},
     {"codegen"},
     {"primitives"},
-    {"engine"},
+    {"engine", "profiling"},
     {"ops"},
     {"tensors"},
     {"nn", "optim", "blocks"},
@@ -140,7 +140,7 @@ USERS = ("ops", "blocks", "nn", "optim", "datasets", "experiments", "cli", "tens
 def documented():
     """What users call: it needs a docstring with an example that runs."""
     extra = {"tinygrad_np.engine.grad", "tinygrad_np.engine.tape", "tinygrad_np.modes.no_grad"}
-    extra.add("tinygrad_np.primitives.primitive")
+    extra |= {"tinygrad_np.primitives.primitive", "tinygrad_np.profiling.profile", "tinygrad_np.program.Memory"}
     for name, thing in public_things():
         inner = (ops.losses.rows, ops.elementwise.real, tg.tensors.Leaf)
         if (room(name) in USERS or name in extra) and thing not in inner:

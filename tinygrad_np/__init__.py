@@ -61,6 +61,7 @@ from tinygrad_np.ops import (
     where,
 )
 from tinygrad_np.primitives import primitive
+from tinygrad_np.profiling import profile
 from tinygrad_np.tensors import Tensor, from_numpy, stop_gradient, tensor
 
 __all__ = [
@@ -112,6 +113,7 @@ __all__ = [
     "optim",
     "power",
     "primitive",
+    "profile",
     "relu",
     "reshape",
     "scatter_add",

@@ -57,6 +57,13 @@ def alone(array: Array) -> bool:
     )  # by its list and the view
 
 
+def is_lent(array: Any) -> bool:
+    """Whether an array lies in a buffer of a pool."""
+    while isinstance(array, np.ndarray) and type(array) is not _Buffer:
+        array = array.base
+    return type(array) is _Buffer
+
+
 def add(held: Any, part: Any) -> Any:
     """``held + part``; in the memory of `held` if that is a large array that nobody else sees."""
     if type(held) is np.ndarray and held.nbytes >= LARGE and alone(held):

@@ -29,6 +29,10 @@ class Tape(tuple[Node, ...]):
     def __str__(self) -> str:
         return program.text(self)
 
+    def memory(self) -> program.Memory:
+        """Measure what each line keeps for its rules; see `tinygrad_np.program.Memory`."""
+        return program.memory(self)
+
 
 def tape(result: Any) -> Tape:
     """Return the nodes that `result` was computed by, in the order they ran.

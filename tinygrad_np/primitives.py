@@ -174,9 +174,14 @@ class Primitive:
             raise errors.call(str(self), names, len(args), keywords)
         return tuple(bound[n] for n in self.arguments), tuple(bound[n] for n in self.static)
 
+    def compiled(self) -> Callable[..., Any]:
+        """The function that records a call, written when it is first asked for."""
+        if self.call == self._first_call:
+            self.call = codegen.write_call(self, Node, self.result)
+        return self.call
+
     def _first_call(self, *given: Any) -> Any:
-        self.call = codegen.write_call(self, Node, self.result)
-        return self.call(*given)
+        return self.compiled()(*given)
 
     def __call__(self, /, *args: Any, **keywords: Any) -> Any:
         if keywords or len(args) != self._arity:
