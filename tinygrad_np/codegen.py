@@ -181,7 +181,9 @@ if type(part{i}) is not ndarray or part{i}.shape != parent{i}.shape or part{i}.d
 
 _ADD = """\
 held = gradients.pop(parent{i}, None)
-gradients[parent{i}] = part{i} if held is None else add(held, part{i})
+if held is not None:
+    part{i} = held + part{i} if held.nbytes < LARGE else add(held, part{i})
+gradients[parent{i}] = part{i}
 """
 
 _RECALL = """\

@@ -94,10 +94,16 @@ def _tensors(node: Node, items: Iterable[Any], places: Iterable[int]) -> list[An
     """What a node saved as Tensors where it may depend on others, for rules that are themselves recorded."""
     found, primitive = [], node.plan.primitive
     for item, place in zip(items, places, strict=True):
-        _arrays(node, (item,))
-        storage = item._storage if isinstance(item, Value) else None
-        if place == 0:
-            item = Primitive.result(item if storage is None else item._array, node, storage)
+        if isinstance(item, Value):
+            storage = item._storage
+            if storage is not None and storage.written > node.birth:
+                raise stale(node, item)
+            if place == 0:  # a result in the memory of a leaf
+                item = Primitive.result(item._array, node, storage)
+        elif place == 0:
+            item = Primitive.result(item, node)
+        elif type(item) is list:
+            _arrays(node, item)
         elif place >= primitive.first_byproduct and type(item) is np.ndarray and values.is_real(item):
             raise errors.real_byproduct(str(node), primitive.names[place])
         found.append(item)

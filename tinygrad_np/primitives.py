@@ -91,7 +91,8 @@ class Primitive:
         self.rules: dict[str, Rule | None] = {}
         self.kernel: Kernel | None = None
         self._usual = tuple(self._defaults[n] for n in self.static if n in self._defaults)
-        self._arity = len(self.arguments) if len(self._usual) == len(self.static) else -1  # -1: always bind
+        self._full = len(self.arguments) + len(self.static)
+        self._arity = len(self.arguments) if len(self._usual) == len(self.static) else -1  # where defaults fill up
         self.plans: dict[int, Plan] = {}
         self.call: Callable[..., Any] = self._first_call  # as __call__, with all parameters given by position
         registry[f"{self.__module__}.{forward.__qualname__}"] = self
@@ -164,15 +165,13 @@ class Primitive:
         self.plans[~live if fast else live] = plan
         return plan
 
-    def _bind(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-        """Sort what a call gave by position and keyword into array arguments and static parameters."""
-        count, names = len(self.arguments), self.arguments + self.static
-        if not keywords and len(args) == len(names):
-            return args[:count], args[count:]
+    def _bind(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> list[Any]:
+        """Put what a call gave by position and keyword, and the defaults, in the order of the parameters."""
+        names = self.arguments + self.static
         bound = self._defaults | dict(zip(names, args, strict=False)) | keywords
         if len(args) > len(names) or bound.keys() != set(names) or not keywords.keys().isdisjoint(names[: len(args)]):
             raise errors.call(str(self), names, len(args), keywords)
-        return tuple(bound[n] for n in self.arguments), tuple(bound[n] for n in self.static)
+        return [bound[n] for n in names]
 
     def compiled(self) -> Callable[..., Any]:
         """The function that records a call, written when it is first asked for."""
@@ -184,10 +183,12 @@ class Primitive:
         return self.compiled()(*given)
 
     def __call__(self, /, *args: Any, **keywords: Any) -> Any:
-        if keywords or len(args) != self._arity:
-            args, static = self._bind(args, keywords)
-            return self.call(*args, *static)
-        return self.call(*args, *self._usual) if self._usual else self.call(*args)
+        if not keywords:
+            if len(args) == self._full:
+                return self.call(*args)
+            if len(args) == self._arity:
+                return self.call(*args, *self._usual)
+        return self.call(*self._bind(args, keywords))
 
 
 def stale(node: Node, item: Value) -> errors.StaleError:
@@ -200,6 +201,10 @@ def stale(node: Node, item: Value) -> errors.StaleError:
 
 def fit(gradient: Any, primitive: Primitive, position: int, parent: Node, wrapped: bool) -> Any:
     """What a rule returned, in its argument's shape and dtype; a Tensor if the rule was to be recorded, or an array."""
+    array = gradient._array if isinstance(gradient, Value) else gradient
+    alike = type(array) is np.ndarray and array.shape == parent.shape and array.dtype is parent.dtype
+    if alike and wrapped == (array is not gradient):
+        return gradient
     shape = getattr(gradient, "shape", None)
     fits = shape == parent.shape or (primitive.broadcasts and shape is not None and values.sums_to(shape, parent.shape))
     if not fits or gradient.dtype.kind not in "fiub":

@@ -355,13 +355,13 @@ class Tensor(Value):
         return ops.matmul.call(other, self) if isinstance(other, _OPERANDS) else NotImplemented
 
     def __neg__(self) -> Any:
-        return ops.negative(self)
+        return ops.negative.call(self)
 
     def __pos__(self) -> Any:
         return self
 
     def __abs__(self) -> Any:
-        return ops.absolute(self)
+        return ops.absolute.call(self)
 
     def __eq__(self, other: object) -> Any:
         return ops.equal.call(self, other) if isinstance(other, _OPERANDS) else NotImplemented
@@ -382,7 +382,7 @@ class Tensor(Value):
         return ops.less_equal.call(self, other) if isinstance(other, _OPERANDS) else NotImplemented
 
     def __getitem__(self, index: Any) -> Any:
-        return ops.getitem(self, _plain_index(index))
+        return ops.getitem.call(self, _plain_index(index))
 
     def __setitem__(self, index: Any, value: Any) -> None:
         raise errors.MutationError(
@@ -405,49 +405,49 @@ class Tensor(Value):
 
     @property
     def T(self) -> Any:
-        return ops.transpose(self)
+        return ops.transpose.call(self, None)
 
     @property
     def mT(self) -> Any:
-        return ops.swapaxes(self, -1, -2)
+        return ops.swapaxes.call(self, -1, -2)
 
     def sum(self, axis: Any = None, keepdims: bool = False) -> Any:
         """See `tinygrad_np.sum`."""
-        return ops.sum(self, axis, keepdims)
+        return ops.sum.call(self, axis, keepdims)
 
     def mean(self, axis: Any = None, keepdims: bool = False) -> Any:
         """See `tinygrad_np.mean`."""
-        return ops.mean(self, axis, keepdims)
+        return ops.mean.call(self, axis, keepdims)
 
     def max(self, axis: Any = None, keepdims: bool = False) -> Any:
         """See `tinygrad_np.max`."""
-        return ops.max(self, axis, keepdims)
+        return ops.max.call(self, axis, keepdims)
 
     def min(self, axis: Any = None, keepdims: bool = False) -> Any:
         """See `tinygrad_np.min`."""
-        return ops.min(self, axis, keepdims)
+        return ops.min.call(self, axis, keepdims)
 
     def reshape(self, *shape: Any) -> Any:
         """Take the shape as one tuple or as separate integers; see `tinygrad_np.reshape`."""
-        return ops.reshape(self, shape[0] if len(shape) == 1 else shape)
+        return ops.reshape.call(self, shape[0] if len(shape) == 1 else shape)
 
     def flatten(self) -> Any:
         """All entries in one axis, in C order, as ``ndarray.flatten`` (`tinygrad_np.flatten` keeps the first axis)."""
-        return ops.reshape(self, (-1,))
+        return ops.reshape.call(self, (-1,))
 
     ravel = flatten
 
     def transpose(self, *axes: Any) -> Any:
         """Take the axes as one tuple or as separate integers; see `tinygrad_np.transpose`."""
-        return ops.transpose(self, axes[0] if len(axes) == 1 else axes or None)
+        return ops.transpose.call(self, axes[0] if len(axes) == 1 else axes or None)
 
     def swapaxes(self, axis1: int, axis2: int) -> Any:
         """See `tinygrad_np.swapaxes`."""
-        return ops.swapaxes(self, axis1, axis2)
+        return ops.swapaxes.call(self, axis1, axis2)
 
     def astype(self, dtype: Any) -> Any:
         """See `tinygrad_np.astype`."""
-        return ops.astype(self, dtype)
+        return ops.astype.call(self, dtype)
 
 
 Primitive.result = Tensor

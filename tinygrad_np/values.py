@@ -55,6 +55,8 @@ def picker(places: tuple[int, ...]) -> Callable[[Any], tuple[Any, ...]]:
         return itemgetter(*places)
     if not places:
         return lambda _: ()
+    if places[0] >= 0 and len(places) == 1:
+        return lambda items, place=places[0]: (items[place],)  # type: ignore[misc]
     return lambda items: tuple([items[i] if i >= 0 else shape_of(items[~i]) for i in places])
 
 

@@ -17,12 +17,16 @@ from tinygrad_np.ops.conv import _first_maxima, _pads, conv2d, conv2d_relu_pool
 from tinygrad_np.ops.elementwise import _INTEGERS, dropout_mask, relu, tanh
 from tinygrad_np.ops.linalg import add_bias, dense, dense_relu, matmul
 from tinygrad_np.ops.losses import _check_labels, cross_entropy, hinge, mse
+from tinygrad_np.ops.reductions import _kept_shape, sum
 from tinygrad_np.values import Array
 
 Live = tuple[bool, ...]
 Dtype = np.dtype[Any]
 
 FLOAT64, FLOAT32 = np.dtype(np.float64), np.dtype(np.float32)
+SMALL = 1 << 12
+"""Entries that are written faster than a view that repeats one of them is made."""
+
 _ZERO = {dtype: np.array(0, dtype) for dtype in (FLOAT64, FLOAT32)}  # ufuncs take 0-d arrays faster than numbers
 _ONE = {dtype: np.array(1, dtype) for dtype in (FLOAT64, FLOAT32)}
 
@@ -113,6 +117,26 @@ dropout_mask.def_kernel(_dropout_mask, _dropout_mask_gradients)
 tanh.def_kernel(_tanh, _tanh_gradients)
 
 
+# --- sums -------------------------------------------------------------------------------------------------------------
+
+
+def _sum(_: Lend, x: Array, axis: Any, keepdims: bool) -> tuple[Any] | None:
+    if type(x) is not np.ndarray or x.dtype not in _ZERO:
+        return None
+    return (x.sum(axis, keepdims=keepdims),)
+
+
+def _sum_gradients(_: Lend, g: Array, __: Live, x_shape: tuple[int, ...], axis: Any) -> tuple[Array] | None:
+    if math.prod(x_shape) > SMALL:
+        return None  # the rule repeats it without a copy
+    slopes = np.empty(x_shape, g.dtype)
+    slopes[...] = g if axis is None and not g.ndim else g.reshape(_kept_shape(x_shape, axis))
+    return (slopes,)
+
+
+sum.def_kernel(_sum, _sum_gradients)
+
+
 # --- products and biases ----------------------------------------------------------------------------------------------
 
 
@@ -127,10 +151,7 @@ def _matmul(lend: Lend, x: Array, w: Array) -> tuple[Array] | None:
 
 
 def _matmul_gradients(lend: Lend, g: Array, live: Live, x: Array, w: Array) -> tuple[Array | None, ...]:
-    return (
-        g.dot(w.T, lend((len(g), len(w)), g.dtype)) if live[0] else None,
-        x.T.dot(g, lend((x.shape[1], g.shape[1]), g.dtype)) if live[1] else None,
-    )
+    return _dense_gradients(lend, g, (*live, False), x, w)[:2]
 
 
 def _add_bias(lend: Lend, x: Array, b: Array, axis: int) -> tuple[Array] | None:
@@ -145,24 +166,33 @@ def _add_bias_gradients(_: Lend, g: Array, live: Live) -> tuple[Array | None, ..
     return g, _column_sums(g) if live[1] else None
 
 
-def _dense(lend: Lend, x: Array, w: Array, b: Array) -> tuple[Array] | None:
-    results = _matmul(lend, x, w)
-    if results is None or type(b) is not np.ndarray or b.shape != w.shape[1:] or b.dtype is not w.dtype:
+def _affine(lend: Lend, x: Array, w: Array, b: Array) -> Array | None:
+    try:
+        (n, d), (rows, h), (width,), dtype = x.shape, w.shape, b.shape, x.dtype
+    except (AttributeError, ValueError):
         return None
-    (z,) = results
-    return (np.add(z, b, z),)
+    if d != rows or h != width or dtype is not w.dtype or dtype is not b.dtype or dtype not in _ZERO:
+        return None
+    z = x.dot(w, lend((n, h), dtype))
+    return np.add(z, b, z)
+
+
+def _dense(lend: Lend, x: Array, w: Array, b: Array) -> tuple[Array] | None:
+    z = _affine(lend, x, w, b)
+    return None if z is None else (z,)
 
 
 def _dense_gradients(lend: Lend, g: Array, live: Live, x: Array, w: Array) -> tuple[Array | None, ...]:
-    return *_matmul_gradients(lend, g, live, x, w), _column_sums(g) if live[2] else None
+    return (
+        g.dot(w.T, lend((len(g), len(w)), g.dtype)) if live[0] else None,
+        x.T.dot(g, lend((x.shape[1], g.shape[1]), g.dtype)) if live[1] else None,
+        _column_sums(g) if live[2] else None,
+    )
 
 
 def _dense_relu(lend: Lend, x: Array, w: Array, b: Array) -> tuple[Array] | None:
-    results = _dense(lend, x, w, b)
-    if results is not None:
-        (z,) = results
-        np.maximum(z, _ZERO[z.dtype], out=z)
-    return results
+    z = _affine(lend, x, w, b)
+    return None if z is None else (np.maximum(z, _ZERO[z.dtype], out=z),)
 
 
 def _dense_relu_gradients(lend: Lend, g: Array, live: Live, x: Array, w: Array, out: Array) -> tuple[Array | None, ...]:
