@@ -210,10 +210,10 @@ def test_buffers_are_used_again(lending):
     for _ in range(3):
         tg.hinge(model(x), true).backward()
     pool = model.parameters()[0]._node.pool
-    held = {id(b) for buffers in pool.recent.values() for b in buffers}
+    held = {id(b) for same in pool.buffers.values() for b in same}
     for _ in range(3):
         tg.hinge(model(x), true).backward()
-    assert held == {id(b) for buffers in pool.recent.values() for b in buffers}
+    assert held == {id(b) for same in pool.buffers.values() for b in same}
 
 
 def test_a_layer_called_twice_in_one_graph(lending):
@@ -346,13 +346,15 @@ def test_batches_of_changing_size(lending):
         tg.hinge(model(x), true).backward()
 
 
-def test_a_pool_forgets_what_is_not_asked_for():
+def test_a_pool_of_changing_shapes_stays_small(monkeypatch):
+    monkeypatch.setattr(buffers, "SPARE", 1_000_000)
     pool, dtype = Pool(), np.dtype(float)
-    pool.lend((10_000,), dtype)
-    for _ in range(2 * buffers._WALKS):
-        pool.lend((20_000,), dtype)
-        pool.walked()
-    assert [key[0] for key in {**pool.recent, **pool.former}] == [(20_000,)]
+    held = pool.lend((50_000,), dtype)
+    for n in range(10_000, 20_000, 10):
+        pool.lend((n,), dtype)
+        kept = sum(buffer.nbytes for same in pool.buffers.values() for buffer in same)
+        assert kept <= 2 * (held.nbytes + 8 * n) + 1_000_000
+    assert sum(len(same) for same in pool.buffers.values()) > 2
 
 
 def test_a_pool_lends_nothing_twice_at_a_time():

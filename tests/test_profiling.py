@@ -170,7 +170,7 @@ def test_the_total_is_what_goes_with_the_tape(n):
         del x, true  # now only the tape keeps them
         before = numpy_bytes()
         del loss
-        model[0].W._node.pool.recent.clear()  # as they would be lent again, buffers stay with the model
+        model[0].W._node.pool.buffers.clear()  # as they would be lent again, buffers stay with the model
         gone = before - numpy_bytes()
     finally:
         tracemalloc.stop()

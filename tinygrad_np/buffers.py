@@ -21,7 +21,10 @@ Lend = Callable[[tuple[int, ...], "np.dtype[Any]"], Array | None]
 LARGE = 1 << 16
 """Bytes. What is smaller comes faster from NumPy."""
 
-_SAME_SHAPE, _WALKS = 16, 8  # as many buffers of one shape are kept; and as long, in backward passes, if not asked for
+SPARE = 1 << 24
+"""Bytes. As much may be free in a pool in any case."""
+
+_SAME_SHAPE = 16  # as many buffers of one shape are kept, which are looked through for a free one
 
 
 class _Buffer(np.ndarray[Any, np.dtype[Any]]):
@@ -76,33 +79,41 @@ def allocate(shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
 
 
 class Pool:
-    """The buffers of one model: those asked for lately, and those asked for before."""
+    """The buffers of one model. What it holds and nobody uses is at most as much as what is used, and `SPARE`."""
 
-    __slots__ = ("former", "recent", "walks")
+    __slots__ = ("buffers",)
 
     def __init__(self) -> None:
-        self.recent: dict[tuple[Any, ...], list[_Buffer]] = {}
-        self.former: dict[tuple[Any, ...], list[_Buffer]] = {}
-        self.walks = 0
+        self.buffers: dict[tuple[Any, ...], list[_Buffer]] = {}
 
     def lend(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array | None:
         """An array with arbitrary entries that nobody else holds; None if it is small, so that NumPy allocates it."""
         if prod(shape) * dtype.itemsize < LARGE or not _COUNTS:
             return None
-        key = (shape, dtype)
-        buffers = self.recent.get(key)
-        if buffers is None:
-            buffers = self.recent[key] = self.former.pop(key, [])
-        for buffer in buffers:
+        for buffer in self.buffers.get((shape, dtype), ()):
             if getrefcount(buffer) == _FREE:
                 return buffer.view(np.ndarray)
         new = _Buffer(shape, dtype)
+        self._trim(new.nbytes)
+        buffers = self.buffers.setdefault((shape, dtype), [])
         if len(buffers) < _SAME_SHAPE:
             buffers.append(new)
         return new.view(np.ndarray)
 
-    def walked(self) -> None:
-        """Note the end of a backward pass; forget what has not been asked for during the last ones."""
-        self.walks += 1
-        if self.walks >= _WALKS:
-            self.walks, self.former, self.recent = 0, self.recent, {}
+    def _trim(self, used: int) -> None:
+        """Let go of free buffers of the shapes first asked for, if too much is free."""
+        free = 0
+        for buffers in self.buffers.values():
+            for buffer in buffers:
+                if getrefcount(buffer) == _FREE:
+                    free += buffer.nbytes
+                else:
+                    used += buffer.nbytes
+        for key, buffers in list(self.buffers.items()):
+            for i in reversed(range(len(buffers))):
+                buffer = buffers[i]
+                if free > used + SPARE and getrefcount(buffer) == _FREE:
+                    free -= buffer.nbytes
+                    del buffers[i]
+            if not buffers:
+                self.buffers.pop(key, None)

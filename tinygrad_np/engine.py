@@ -20,6 +20,8 @@ from tinygrad_np.modes import recording
 from tinygrad_np.primitives import Node, Primitive, fit, stale
 from tinygrad_np.values import Value
 
+_birth = attrgetter("birth")
+
 
 class Tape(tuple[Node, ...]):
     """The nodes that a result was computed by, in the order they ran; printed, a numbered program."""
@@ -57,7 +59,7 @@ def tape(result: Any) -> Tape:
         raise errors.no_tensor("tape", "result", result)
     if result._node is None:
         raise errors.constant_result("tape")
-    return Tape(sorted(itertools.chain(*ancestors(result._node)), key=attrgetter("birth")))
+    return Tape(sorted(itertools.chain(*ancestors(result._node)), key=_birth))
 
 
 def ancestors(last: Node) -> tuple[list[Node], list[Node]]:
@@ -71,7 +73,7 @@ def ancestors(last: Node) -> tuple[list[Node], list[Node]]:
             if parent is not None and parent not in seen:
                 seen.add(parent)
                 (leaves if parent.plan is None else operations).append(parent)
-    operations.sort(key=attrgetter("birth"))
+    operations.sort(key=_birth)
     return operations, leaves
 
 
@@ -162,7 +164,6 @@ def pull_back(
             for parent, part in _by_rules(node, saved, g, active, wrapped):
                 if active is None or parent in active:
                     gradients[parent] = add(gradients.pop(parent), part) if parent in gradients else part
-    last.pool.walked()
     return gradients | found if found else gradients
 
 

@@ -48,7 +48,8 @@ class Kernel(NamedTuple):
     """The same function and all its gradients on raw arrays, for speed; the rules stay what defines them.
 
     Either part may decline, by returning None: the primitive's own forward, or its rules, then run. Results go into
-    what ``lend(shape, dtype)`` returns: an array, or None for NumPy to allocate. Nothing else is written into.
+    what ``lend(shape, dtype)`` returns: an array, or None for NumPy to allocate. Nothing else is written into, and no
+    result is a view of an argument.
     """
 
     forward: Callable[..., tuple[Any, ...] | None]  # of lend, arrays, statics: (result, *byproducts)
@@ -201,6 +202,8 @@ def stale(node: Node, item: Value) -> errors.StaleError:
 
 def fit(gradient: Any, primitive: Primitive, position: int, parent: Node, wrapped: bool) -> Any:
     """What a rule returned, in its argument's shape and dtype; a Tensor if the rule was to be recorded, or an array."""
+    if isinstance(gradient, np.generic):
+        gradient = np.asarray(gradient)
     array = gradient._array if isinstance(gradient, Value) else gradient
     alike = type(array) is np.ndarray and array.shape == parent.shape and array.dtype is parent.dtype
     if alike and wrapped == (array is not gradient):

@@ -109,7 +109,7 @@ def all_results(op: str, out: Any, byproducts: tuple[str, ...]) -> tuple[Any, ..
 
 def as_result(op: str, out: Any) -> Array:
     """What a forward returned as an array, if it is a number or an array of a subclass."""
-    if not isinstance(out, (np.ndarray, np.generic, int, float, complex)):
+    if not isinstance(out, (np.generic, np.ndarray, int, float, complex)):
         raise errors.no_array(op, out)
     return np.asarray(out)
 

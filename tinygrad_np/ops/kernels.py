@@ -27,29 +27,30 @@ FLOAT64, FLOAT32 = np.dtype(np.float64), np.dtype(np.float32)
 SMALL = 1 << 12
 """Entries that are written faster than a view that repeats one of them is made."""
 
+SHORT = 1 << 16
+"""Entries of a vector of ones that may be kept for sums."""
+
 _ZERO = {dtype: np.array(0, dtype) for dtype in (FLOAT64, FLOAT32)}  # ufuncs take 0-d arrays faster than numbers
 _ONE = {dtype: np.array(1, dtype) for dtype in (FLOAT64, FLOAT32)}
 
 
 @lru_cache(maxsize=8)
 def _ones(n: int, dtype: Dtype) -> Array:
-    return np.ones(n, dtype)
-
-
-@lru_cache(maxsize=8)
-def _numbers(n: int) -> Array:
-    return np.arange(n)
+    """A vector of ones, read-only; only for short ones, as some are kept."""
+    ones = np.ones(n, dtype)
+    ones.flags.writeable = False
+    return ones
 
 
 def _column_sums(x: Array) -> Array:
     """``x.sum(axis=0)`` of a matrix, as a product, which is several times faster."""
-    sums: Array = _ones(len(x), x.dtype).dot(x) if len(x) <= 1 << 16 else x.sum(axis=0)
+    sums: Array = _ones(len(x), x.dtype).dot(x) if len(x) <= SHORT else x.sum(axis=0)
     return sums
 
 
 def _total(x: Array) -> Any:
     """``x.sum()``, likewise."""
-    return _ones(x.size, x.dtype).dot(x.reshape(-1)) if x.size <= 1 << 16 else x.sum()
+    return _ones(x.size, x.dtype).dot(x.reshape(-1)) if x.size <= SHORT else x.sum()
 
 
 def _empty(lend: Lend, shape: tuple[int, ...], dtype: Dtype) -> Array:
@@ -141,29 +142,36 @@ sum.def_kernel(_sum, _sum_gradients)
 
 
 def _matmul(lend: Lend, x: Array, w: Array) -> tuple[Array] | None:
-    try:
-        (n, d), (rows, h), dtype = x.shape, w.shape, x.dtype
-    except (AttributeError, ValueError):
+    if not type(x) is type(w) is np.ndarray or x.dtype is not w.dtype or x.dtype not in _ZERO:
         return None
-    if d != rows or dtype is not w.dtype or dtype not in _ZERO:
+    if x.ndim != w.ndim or x.ndim < 2 or x.shape[:-2] != w.shape[:-2] or x.shape[-1] != w.shape[-2]:
         return None
-    return (x.dot(w, lend((n, h), dtype)),)
+    return (_product(lend, x, w),)
+
+
+def _product(lend: Lend, x: Array, w: Array) -> Array:
+    """``x @ w`` of matrices, or of as many of each; `dot` has the least to do before it starts."""
+    lent = lend((*x.shape[:-1], w.shape[-1]), x.dtype)
+    return x.dot(w, lent) if x.ndim == 2 else np.matmul(x, w, lent)
 
 
 def _matmul_gradients(lend: Lend, g: Array, live: Live, x: Array, w: Array) -> tuple[Array | None, ...]:
-    return _dense_gradients(lend, g, (*live, False), x, w)[:2]
+    return (
+        _product(lend, g, w.swapaxes(-1, -2)) if live[0] else None,
+        _product(lend, x.swapaxes(-1, -2), g) if live[1] else None,
+    )
 
 
 def _add_bias(lend: Lend, x: Array, b: Array, axis: int) -> tuple[Array] | None:
     if not type(x) is type(b) is np.ndarray or x.dtype is not b.dtype or x.dtype not in _ZERO:
         return None
-    if x.ndim != 2 or b.shape != x.shape[1:] or axis not in (-1, 1):
+    if b.shape != x.shape[-1:] or not b.ndim or not x.size or axis not in (-1, x.ndim - 1):
         return None
     return (np.add(x, b, lend(x.shape, x.dtype)),)
 
 
 def _add_bias_gradients(_: Lend, g: Array, live: Live) -> tuple[Array | None, ...]:
-    return g, _column_sums(g) if live[1] else None
+    return g, _column_sums(g.reshape(-1, g.shape[-1])) if live[1] else None
 
 
 def _affine(lend: Lend, x: Array, w: Array, b: Array) -> Array | None:
@@ -249,7 +257,7 @@ def _cross_entropy(lend: Lend, scores: Array, labels: Array) -> tuple[Any, Array
     odds = _empty(lend, (k, n), dtype)  # classes in rows: sums over short rows are slow
     odds[...] = scores.T
     np.subtract(odds, np.maximum.reduce(odds, 0), odds)
-    right = labels.astype(np.intp) * n + _numbers(n)  # where the scores of the right classes stand
+    right = labels.astype(np.intp) * n + np.arange(n)  # where the scores of the right classes stand
     likelihood = float(_total(odds.reshape(-1).take(right)))
     np.exp(odds, odds)
     sums = _ones(k, dtype).dot(odds)

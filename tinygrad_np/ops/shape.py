@@ -25,7 +25,7 @@ def reshape(x: Array, /, shape: Any) -> Any:
     array([[1, 2],
            [3, 4]])
     """
-    return np.reshape(x, shape)
+    return np.asarray(x).reshape(shape)
 
 
 reshape.def_vjp(x=lambda g, x_shape: reshape(g, x_shape))
@@ -67,7 +67,7 @@ def transpose(x: Array, /, axes: Sequence[int] | None = None) -> Any:
            [2],
            [3]])
     """
-    return np.transpose(x, axes)
+    return np.asarray(x).transpose(axes)
 
 
 def _inverse(axes: Sequence[int] | None) -> list[int] | None:
@@ -88,7 +88,7 @@ def swapaxes(x: Array, /, axis1: int, axis2: int) -> Any:
            [2],
            [3]])
     """
-    return np.swapaxes(x, axis1, axis2)
+    return np.asarray(x).swapaxes(axis1, axis2)
 
 
 swapaxes.def_vjp(x=lambda g, axis1, axis2: swapaxes(g, axis1, axis2))
