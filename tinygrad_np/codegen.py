@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_np import errors, values
-from tinygrad_np.buffers import LARGE, allocate
+from tinygrad_np.buffers import LARGE, allocate, alone
 from tinygrad_np.modes import is_recording
 from tinygrad_np.values import Value
 
@@ -163,7 +163,9 @@ def pull(node, saved, g, gradients):
 
 _BY_KERNEL = """\
 {recall}\
-parts = kernel(node.pool.lend if g.nbytes >= LARGE else allocate, g, {live}, {asked})
+large = g.nbytes >= LARGE
+{spare}\
+parts = kernel(node.pool.lend if large else allocate, g, {given}{live}, {asked})
 if parts is not None:
     {parts} = parts
     {parents} = node.parents
@@ -222,6 +224,8 @@ def write_pull(
         by_kernel = _BY_KERNEL.format(
             recall=recall(slots),
             live=live,
+            spare="spare = g if large and alone(g) else None\n" if primitive.kernel.overwrites else "",
+            given="spare, " if primitive.kernel.overwrites else "",
             asked=asked(slots),
             parts="".join(f"part{i}, " for i in range(len(live))),
             parents="".join(f"parent{i}, " for i in range(len(live))),
@@ -263,5 +267,6 @@ _SCOPE = {
     "shared_storage": values.shared_storage,
     "is_differentiable": values.is_differentiable,
     "allocate": allocate,
+    "alone": alone,
     "LARGE": LARGE,
 }

@@ -55,6 +55,7 @@ class Kernel(NamedTuple):
     forward: Callable[..., tuple[Any, ...] | None]  # of lend, arrays, statics: (result, *byproducts)
     backward: Callable[..., tuple[Any, ...] | None]  # of lend, g, live and what it names, as rules do: all gradients
     byproducts: tuple[str, ...] = ()
+    overwrites: bool = False  # the backward part takes, after g, an array for its result: g if nobody else holds it
 
 
 class Plan(NamedTuple):
@@ -157,7 +158,7 @@ class Primitive:
         kernel, pull = None, None
         if fast and self.kernel is not None:
             # An argument that the rules do not ask for is not kept for the kernel, which then does not need it.
-            names = (parameters(self.kernel.backward) or ())[3:]
+            names = (parameters(self.kernel.backward) or ())[3 + self.kernel.overwrites :]
             spared = {name for name in self.arguments if places[name] not in keep}
             kernel = self.kernel.backward, tuple(-1 if name in spared else slots((name,))[0] for name in names)
         if calls and not self.sequence:
@@ -194,8 +195,9 @@ class Primitive:
 
 def stale(node: Node, item: Value) -> errors.StaleError:
     """The error that names what was saved and written since."""
-    keep = zip(node.saved or (), node.plan.keep, strict=True)
-    place = next(i for value, i in keep if value is item or (type(value) is list and any(item is v for v in value)))
+    keep = zip(node.saved or (), node.plan.keep, strict=False)  # freed by another thread, perhaps
+    found = (i for value, i in keep if value is item or (type(value) is list and any(item is v for v in value)))
+    place = next(found, 1)
     storage: Any = item._storage
     return errors.stale(str(node), node.plan.primitive.names[place], storage.name, item._array.shape)
 

@@ -7,7 +7,7 @@ Each works on native float32 or float64 alone, all of one dtype, and declines an
 from __future__ import annotations
 
 import math
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -78,15 +78,16 @@ def _relu(lend: Lend, x: Array) -> tuple[Array] | None:
     return (np.maximum(x, _ZERO[x.dtype], out=lend(x.shape, x.dtype)),)
 
 
-def _open(lend: Lend, g: Array, out: Array) -> Array:
+def _open(g: Array, out: Array, into: Array | None) -> Array:
     """`g` where `out` is positive, and exactly 0 elsewhere, as `tinygrad_np.keep_where` has it."""
     integers = _INTEGERS[g.dtype.char]
-    bits: Array = np.multiply(g.view(integers), np.greater(out, _ZERO[g.dtype]), lend(g.shape, integers))
+    into = into if into is None else into.view(integers)
+    bits: Array = np.multiply(g.view(integers), np.greater(out, _ZERO[g.dtype]), into)
     return bits.view(g.dtype)
 
 
-def _relu_gradients(lend: Lend, g: Array, _: Live, x: Array) -> tuple[Array]:
-    return (_open(lend, g, x),)
+def _relu_gradients(lend: Lend, g: Array, spare: Array | None, _: Live, x: Array) -> tuple[Array]:
+    return (_open(g, x, lend(g.shape, g.dtype) if spare is None else spare),)
 
 
 def _dropout_mask(lend: Lend, x: Array, mask: Array) -> tuple[Array] | None:
@@ -97,8 +98,8 @@ def _dropout_mask(lend: Lend, x: Array, mask: Array) -> tuple[Array] | None:
     return (np.multiply(x, mask, lend(x.shape, x.dtype)),) if fits else None
 
 
-def _dropout_mask_gradients(lend: Lend, g: Array, _: Live, mask: Array) -> tuple[Array, None]:
-    return np.multiply(g, mask, lend(g.shape, g.dtype)), None
+def _dropout_mask_gradients(lend: Lend, g: Array, spare: Array | None, _: Live, mask: Array) -> tuple[Array, None]:
+    return np.multiply(g, mask, lend(g.shape, g.dtype) if spare is None else spare), None
 
 
 def _tanh(lend: Lend, x: Array) -> tuple[Array] | None:
@@ -113,8 +114,8 @@ def _tanh_gradients(lend: Lend, g: Array, _: Live, out: Array) -> tuple[Array]:
     return (np.multiply(g, slopes, slopes),)
 
 
-relu.def_kernel(_relu, _relu_gradients)
-dropout_mask.def_kernel(_dropout_mask, _dropout_mask_gradients)
+relu.def_kernel(_relu, _relu_gradients, overwrites=True)
+dropout_mask.def_kernel(_dropout_mask, _dropout_mask_gradients, overwrites=True)
 tanh.def_kernel(_tanh, _tanh_gradients)
 
 
@@ -203,14 +204,17 @@ def _dense_relu(lend: Lend, x: Array, w: Array, b: Array) -> tuple[Array] | None
     return None if z is None else (np.maximum(z, _ZERO[z.dtype], out=z),)
 
 
-def _dense_relu_gradients(lend: Lend, g: Array, live: Live, x: Array, w: Array, out: Array) -> tuple[Array | None, ...]:
-    return _dense_gradients(lend, _open(lend, g, out), live, x, w)
+def _dense_relu_gradients(
+    lend: Lend, g: Array, spare: Array | None, live: Live, x: Array, w: Array, out: Array
+) -> tuple[Array | None, ...]:
+    slopes = _open(g, out, lend(g.shape, g.dtype) if spare is None else spare)
+    return _dense_gradients(lend, slopes, live, x, w)
 
 
 matmul.def_kernel(_matmul, _matmul_gradients)
 add_bias.def_kernel(_add_bias, _add_bias_gradients)
 dense.def_kernel(_dense, _dense_gradients)
-dense_relu.def_kernel(_dense_relu, _dense_relu_gradients)
+dense_relu.def_kernel(_dense_relu, _dense_relu_gradients, overwrites=True)
 
 
 # --- losses -----------------------------------------------------------------------------------------------------------
@@ -382,7 +386,8 @@ def _conv_relu_pool_gradients(
     patches: Array,
     placed: Array,
 ) -> tuple[Array | None, ...] | None:
-    slopes = _open(partial(_empty, lend), g.transpose(1, 2, 3, 0), out.transpose(1, 2, 3, 0))
+    there = out.transpose(1, 2, 3, 0)
+    slopes = _open(g.transpose(1, 2, 3, 0), there, _empty(lend, there.shape, g.dtype))
     sums = slopes.reshape(len(slopes), -1).sum(axis=1) if live[2] else None
     chosen = first.transpose(0, 1, 3, 4, 5, 2)
     slopes = np.multiply(chosen, slopes, _empty(lend, chosen.shape, g.dtype))
