@@ -78,7 +78,7 @@ def chart(report: dict[str, Any], path: Path) -> None:
     for y in range(1, len(workloads)):
         axes.axhline(y - 0.5, color="lightgray", linewidth=0.5)
     axes.set_xscale("log")
-    ticks = [0.5, 1, 2, 5, 10, 20, 50, 100]
+    ticks = [0.01, 0.1, 0.5, 1, 2, 5, 10, 20, 50, 100]
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.set_yticks(range(len(workloads)), [workload["name"] for workload in workloads])
     axes.set_ylim(len(workloads) - 0.5, -0.5)

@@ -192,6 +192,16 @@ def test_readmes_python_blocks_run_and_print_what_stands_beneath(capsys, tmp_pat
         assert expected in printed
 
 
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda page: page.name)
+def test_python_blocks_of_the_docs_run_and_links_lead_somewhere(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text, scope = page.read_text(), {}
+    for source in re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+        exec(compile(source, page.name, "exec"), scope)
+    for target in re.findall(r"\]\(([^)#]+)\)", text):
+        assert (page.parent / target).exists() or target.startswith("https://"), target
+
+
 def test_readmes_two_commands_are_one_line_each():
     first, second = blocks_of("sh")[0].strip().splitlines()
     for command in (first, second):
