@@ -47,7 +47,7 @@ def call({parameters}):
             node.plan = plan
             node.parents = ({nodes})
             node.saved = plan.pick((out if storage is None else Value(out, None, storage), {known}))
-            node.shape = out.shape
+{shape}\
             node.dtype = dtype
             node.pool = pool
             node.birth = next(clock)
@@ -74,6 +74,12 @@ else:
 _KEEP = """\
 if node{i} is None and type(x{i}) is ndarray and x{i}.base is not None:
     x{i} = kept(x{i})
+"""
+
+_SHAPE = """\
+node.shape = out.shape
+if node0 is not None and node0.shape == node.shape:
+    node.shape = node0.shape  # one tuple for both
 """
 
 _SEQUENCE = """\
@@ -130,6 +136,7 @@ def write_call(primitive: Any, node: type, tensor: type) -> Function:
     text = _CALL.format(
         parameters=", ".join(operands + static),
         unpack=indent(unpack, " " * 4),
+        shape=indent("node.shape = out.shape\n" if primitive.sequence else _SHAPE, " " * 12),
         raw="out if results is None or out.ndim else out[()]" if primitive.kernel else "out",
         compute=indent(compute, " " * 8),
         keep=indent(keep, " " * 12),
