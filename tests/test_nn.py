@@ -222,6 +222,21 @@ def test_refusals(make, error, words):
         make(tg.tensor([1.0], requires_grad=True))
 
 
+@pytest.mark.parametrize("weight_decay", [0.0, 0.01])
+@pytest.mark.parametrize("layout", ["C", "F"])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16])
+def test_large_parameters_are_updated_by_the_same_formula(weight_decay, layout, dtype):
+    """They are updated a block at a time, if their memory is in one piece."""
+    rng = np.random.default_rng(0)
+    w = tg.tensor(np.array(rng.normal(size=(300, 101)), dtype, order=layout), requires_grad=True)
+    before, memory = w.numpy().copy(), w.numpy()
+    w.grad = np.array(rng.normal(size=(300, 101)), dtype)
+    optim.SGD([w], lr=0.1, weight_decay=weight_decay).step()
+    lr, decay = dtype(0.1), dtype(weight_decay)
+    np.testing.assert_array_equal(w.numpy(), before - (lr * w.grad + decay * before))
+    assert np.shares_memory(w.numpy(), memory)
+
+
 def test_training_lowers_the_loss_and_is_repeatable():
     def train():
         rng = np.random.default_rng(1)

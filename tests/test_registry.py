@@ -334,3 +334,8 @@ def test_every_rule_is_really_called(monkeypatch):
                 sys.setprofile(None)
     never = {(str(p), a) for p in CASES for a, rule in p.rules.items() if rule and rule.__code__ not in called}
     assert not never
+
+
+def test_a_pool_with_nan_gives_the_gradient_to_the_first_nan():
+    x = tg.tensor([[1.0, np.nan], [np.nan, 3.0]], requires_grad=True)
+    np.testing.assert_array_equal(tg.grad(tg.max_pool2d(x).sum(), x).numpy(), [[0, 1], [0, 0]])

@@ -28,8 +28,8 @@ def _blocks(weights: Array, gradient: Array) -> Iterator[tuple[Array, Array]]:
 
 @lru_cache(maxsize=4)
 def _rates(lr: float, weight_decay: float, dtype: Any) -> tuple[Array, Array]:
-    """The learning rate, and what weight decay keeps, as arrays, which ufuncs take faster than numbers."""
-    return np.array(lr, dtype), np.array(1 - weight_decay, dtype)
+    """Both as arrays, which ufuncs take faster than numbers."""
+    return np.array(lr, dtype), np.array(weight_decay, dtype)
 
 
 class SGD:
@@ -96,12 +96,13 @@ class SGD:
         for weights, gradient in updates:
             if weights.dtype is not dtype:
                 dtype = weights.dtype
-                lr, keep = _rates(self.lr, self.weight_decay, dtype)
-            if weights.size <= 2 * _BLOCK:
-                subtract(multiply(weights, keep), multiply(gradient, lr), weights)
-                continue
-            for part, slope in _blocks(weights, gradient):
-                subtract(multiply(part, keep), multiply(slope, lr), part)
+                lr, decay = _rates(float(self.lr), float(self.weight_decay), dtype)
+            whole = ((weights, gradient),)
+            for part, slope in whole if weights.size <= 2 * _BLOCK else _blocks(weights, gradient):
+                change = multiply(slope, lr)
+                if self.weight_decay:
+                    change = change + multiply(part, decay)
+                subtract(part, change, part)
 
     def zero_grad(self) -> None:
         """Forget the gradients: set every ``.grad`` to None."""
