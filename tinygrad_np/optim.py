@@ -27,9 +27,17 @@ def _blocks(weights: Array, gradient: Array) -> Iterator[tuple[Array, Array]]:
 
 
 @lru_cache(maxsize=4)
-def _rates(lr: float, weight_decay: float, dtype: Any) -> tuple[Array, Array]:
-    """Both as arrays, which ufuncs take faster than numbers."""
-    return np.array(lr, dtype), np.array(weight_decay, dtype)
+def _rates(lr: float, weight_decay: float, dtype: Any) -> tuple[Array, Array | None, Array | None]:
+    """The learning rate, and the weight decay or 1 - weight decay, as arrays, which ufuncs take faster than numbers.
+
+    To multiply by 1 - weight decay is one pass less, but a narrower dtype than float64 has not the digits for it.
+    """
+    decay = keep = None
+    if weight_decay and dtype == np.float64:
+        keep = np.array(1 - weight_decay, dtype)
+    elif weight_decay:
+        decay = np.array(weight_decay, dtype)
+    return np.array(lr, dtype), decay, keep
 
 
 class SGD:
@@ -96,13 +104,12 @@ class SGD:
         for weights, gradient in updates:
             if weights.dtype is not dtype:
                 dtype = weights.dtype
-                lr, decay = _rates(float(self.lr), float(self.weight_decay), dtype)
-            whole = ((weights, gradient),)
-            for part, slope in whole if weights.size <= 2 * _BLOCK else _blocks(weights, gradient):
+                lr, decay, keep = _rates(float(self.lr), float(self.weight_decay), dtype)
+            for part, slope in ((weights, gradient),) if weights.size <= 2 * _BLOCK else _blocks(weights, gradient):
                 change = multiply(slope, lr)
-                if self.weight_decay:
-                    change = change + multiply(part, decay)
-                subtract(part, change, part)
+                if decay is not None:
+                    change += multiply(part, decay)
+                subtract(part if keep is None else multiply(part, keep), change, part)
 
     def zero_grad(self) -> None:
         """Forget the gradients: set every ``.grad`` to None."""
