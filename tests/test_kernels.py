@@ -399,6 +399,21 @@ def test_alone_is_told_from_shared():
     assert alone(lent)
 
 
+@pytest.mark.parametrize("partly", [False, True])
+def test_large_gradients_are_added_up_in_place(partly):
+    x, other = (tg.tensor(np.ones(200_000), requires_grad=True) for _ in range(2))
+    total = sum((x * float(k) for k in range(2, 8)), other).sum()
+    tracemalloc.start()
+    try:
+        gradients = tg.grad(total, x if partly else [x, other])
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    gradient = gradients if partly else gradients[0]
+    assert peak < (2 if partly else 3) * x.nbytes + 50_000  # what is held, the part that comes, the other's gradient
+    np.testing.assert_array_equal(gradient.numpy(), np.full(200_000, 27.0))
+
+
 def train(model, steps, n):
     x, true = batch(n)
     sgd = optim.SGD(model.parameters(), lr=0.001)

@@ -189,10 +189,14 @@ if type(part{i}) is not ndarray or part{i}.shape != parent{i}.shape or part{i}.d
 """
 
 _ADD = """\
-held = gradients.pop(parent{i}, None)
-if held is not None:
-    part{i} = held + part{i} if held.nbytes < LARGE else add(held, part{i})
-gradients[parent{i}] = part{i}
+held = gradients.get(parent{i})
+if held is None:
+    gradients[parent{i}] = part{i}
+elif held.nbytes < LARGE:
+    gradients[parent{i}] = held + part{i}
+else:
+    held = None  # so that it may be seen to be held by nobody
+    gradients[parent{i}] = add(gradients.pop(parent{i}), part{i})
 """
 
 _RECALL = """\
