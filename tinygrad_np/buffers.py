@@ -9,12 +9,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from math import prod
-from sys import getrefcount
 from typing import Any
 
 import numpy as np
 
 from tinygrad_np.values import Array
+
+getrefcount: Callable[[Any], int] = getattr(sys, "getrefcount", lambda _: 0)  # not every Python counts
 
 Lend = Callable[[tuple[int, ...], "np.dtype[Any]"], Array | None]
 
