@@ -24,7 +24,7 @@ MODULES = sorted(m.name for m in pkgutil.walk_packages([str(PACKAGE)], "tinygrad
 FLOORS = [
     {"errors"},
     {"values"},
-    {"program", "signatures", "buffers", "modes"},
+    {"program", "signatures", "buffers", "modes", "files"},
     {"codegen"},
     {"primitives"},
     {"engine", "profiling"},
@@ -134,7 +134,7 @@ def public_things():
     yield from ((f"tinygrad_np.tensors.Tensor.{m}", getattr(tg.Tensor, m)) for m in ("backward", "numpy", "detach"))
 
 
-USERS = ("ops", "blocks", "nn", "optim", "datasets", "experiments", "cli", "tensors")
+USERS = ("ops", "files", "blocks", "nn", "optim", "datasets", "experiments", "cli", "tensors")
 
 
 def documented():

@@ -5,7 +5,7 @@ import pytest
 
 import tinygrad_np as tg
 from tinygrad_np import nn, optim
-from tinygrad_np.errors import ArgumentError, RangeError
+from tinygrad_np.errors import ArgumentError, RangeError, ShapeError
 
 
 def model(seed=0):
@@ -130,9 +130,54 @@ def test_a_users_layer_finds_its_attributes():
     assert [name for name, _ in net.named_parameters()] == ["0.inner.W", "0.inner.b", "0.scale"]
     net.eval()
     assert not net[0].inner.training
-    assert repr(net[0]) == "Twice()"
+    shown = "Sequential(\n  (0): Twice(\n    (inner): Dense(2, 2)\n    (scale): float64 (1,)\n  )\n)"
+    assert repr(net) == shown  # constants are left out
     with pytest.raises(NotImplementedError, match="Layer: a layer writes __call__"):
         nn.Layer()(1)
+
+
+def test_a_summary_says_what_each_layer_returns_and_holds():
+    rng = np.random.default_rng(0)
+    shared = nn.Dense(4, 4, dtype=np.float32)
+    net = nn.Sequential(
+        nn.Sequential(nn.Conv2D(1, 2, 3, dtype=np.float32), tg.relu, nn.MaxPool2D(), nn.Flatten()),
+        nn.Dense(8, 4, dtype=np.float32),
+        nn.Dropout(0.5, rng=rng),
+        shared,
+        shared,
+    )
+    state = rng.bit_generator.state
+    assert [" ".join(line.split()) for line in net.summary((3, 1, 4, 4)).splitlines()] == [
+        "layer output parameters bytes",
+        "0.0 Conv2D(1, 2, 3, padding='same') (3, 2, 4, 4) 20 80",
+        "0.1 relu (3, 2, 4, 4) 0 0",
+        "0.2 MaxPool2D(2) (3, 2, 2, 2) 0 0",
+        "0.3 Flatten() (3, 8) 0 0",
+        "1 Dense(8, 4) (3, 4) 36 144",
+        "2 Dropout(0.5) (3, 4) 0 0",
+        "3 Dense(4, 4) (3, 4) 20 80",
+        "4 Dense(4, 4) (3, 4) 0 0",
+        "in all 76 304",
+    ]
+    assert rng.bit_generator.state == state
+    assert net.training
+    assert net[2].training
+    assert repr(net).splitlines()[2:4] == ["    (0): Conv2D(1, 2, 3, padding='same')", "    (1): relu"]
+    with pytest.raises(ShapeError, match="conv2d"):
+        net.summary((3, 4))
+
+
+def test_a_layer_of_ones_own_has_a_summary():
+    class Split(nn.Layer):
+        def __init__(self):
+            self.left, self.right = nn.Dense(2, 1), nn.Dense(2, 3)
+
+        def __call__(self, x):
+            return self.left(x), self.right(x)
+
+    lines = [" ".join(line.split()) for line in Split().summary((5, 2)).splitlines()]
+    assert lines[1:] == ["Split [(5, 1), (5, 3)] 12 96", "in all 12 96"]
+    assert "in all" in nn.ReLU().summary((2,))
 
 
 def test_layers_in_lists_and_dicts_are_found():

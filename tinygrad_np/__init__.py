@@ -3,6 +3,7 @@
 from tinygrad_np import errors, nn, optim
 from tinygrad_np.engine import grad, tape
 from tinygrad_np.errors import TinygradError
+from tinygrad_np.files import load, save
 from tinygrad_np.modes import no_grad
 from tinygrad_np.ops import (
     absolute,
@@ -94,6 +95,7 @@ __all__ = [
     "l2",
     "less",
     "less_equal",
+    "load",
     "log",
     "logical_not",
     "logical_or",
@@ -116,6 +118,7 @@ __all__ = [
     "profile",
     "relu",
     "reshape",
+    "save",
     "scatter_add",
     "sigmoid",
     "sign",

@@ -46,6 +46,10 @@ class RuleError(TinygradError, TypeError):
     """A primitive whose rules do not match its forward, or a rule that returned something of the wrong shape."""
 
 
+class FileFormatError(TinygradError, ValueError):
+    """A file that is truncated, corrupted, or not of the kind that it should be."""
+
+
 class MissingExtraError(TinygradError, ImportError):
     """An optional package that a command needs is not installed."""
 

@@ -6,15 +6,19 @@ for them, and passes `train` and `eval` on to those that have these.
 
 from __future__ import annotations
 
+import copy
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
 
-from tinygrad_np import ops
+from tinygrad_np import files, ops
 from tinygrad_np.errors import ArgumentError, RangeError
+from tinygrad_np.modes import no_grad
+from tinygrad_np.program import table
 from tinygrad_np.tensors import Tensor, tensor
+from tinygrad_np.values import Array, shape_of
 
 
 class Layer:
@@ -34,6 +38,10 @@ class Layer:
     ...
     ...     def __call__(self, x):
     ...         return x * self.factor
+    >>> Scale()
+    Scale(
+      (factor): float64 ()
+    )
     >>> dict(Scale().named_parameters())
     {'factor': tensor(2., requires_grad=True)}
     """
@@ -88,8 +96,108 @@ class Layer:
         """Behave as when testing (dropout scales)."""
         return self.train(False)
 
+    def state(self) -> dict[str, Array]:
+        """Copies of the parameters' entries by name, to be put back by `load_state` or kept in a file.
+
+        Raises
+        ------
+        ArgumentError
+            If two parameters have one name, as keys with dots in them can make.
+        """
+        state: dict[str, Array] = {}
+        for name, parameter in self.named_parameters():
+            if name in state:
+                raise ArgumentError(
+                    f"{type(self).__name__}: expected parameters of different names, got {name!r} twice; rename a key"
+                )
+            state[name] = parameter.numpy().copy()
+        return state
+
+    def load_state(self, state: Mapping[str, Any]) -> Self:
+        """Write the entries that `state` returned over the parameters, in place: optimizers go on with them.
+
+        Parameters
+        ----------
+        state : mapping of str to array
+            Of this layer's names, shapes and dtypes, exactly.
+
+        Raises
+        ------
+        ArgumentError, ShapeError, DtypeError
+            For other names, shapes or dtypes, before anything is written.
+        MutationError
+            If a parameter shares memory that is read-only, before anything is written.
+        """
+        found = files.matching("load_state", self.state(), state)
+        for memory, array in [(w.writable(), found[name]) for name, w in self.named_parameters()]:
+            np.copyto(memory, array)
+        return self
+
+    def save(self, path: files.AnyPath) -> None:
+        """Write the parameters into a file; see `tinygrad_np.save`."""
+        files.save(path, self.state())
+
+    def load(self, path: files.AnyPath) -> Self:
+        """Read the parameters from a file that `save` wrote; see `tinygrad_np.load` and `load_state`."""
+        return self.load_state(files.load(path))
+
+    def summary(self, input_shape: tuple[int, ...], dtype: Any = None) -> str:
+        """A table of layers: the shape that each returns in the testing phase, and its parameters with their bytes.
+
+        Parameters
+        ----------
+        input_shape : tuple of int
+            Of an input, with its batch: ``(1, 64)``.
+        dtype : dtype, optional
+            Of the input; without it, that of the first parameter.
+
+        Raises
+        ------
+        ShapeError
+            If a layer does not take what the one before it returns.
+        """
+        twin = copy.deepcopy(self).eval()  # the generators that layers hold are not drawn from
+        if dtype is None:
+            dtype = next((parameter.dtype for parameter in twin.parameters()), np.dtype(float))
+        rows: list[Sequence[str]] = [("", "layer", "output", "parameters", "bytes")]
+        counted: dict[int, Tensor] = {}
+
+        def add(name: str, label: str, shape: str, parameters: Iterable[Tensor]) -> None:
+            new = {id(w): w for w in parameters if id(w) not in counted}  # a shared one counts where it comes first
+            counted.update(new)
+            sizes = sum(w.size for w in new.values()), sum(w.nbytes for w in new.values())
+            rows.append((name, label, shape, *(f"{size:>10,}" for size in sizes)))
+
+        def follow(name: str, layer: Any, x: Any) -> Any:
+            if isinstance(layer, Sequential):
+                for i, inner in enumerate(layer):
+                    x = follow(f"{name}.{i}" if name else str(i), inner, x)
+                return x
+            out = layer(x)
+            parameters = [w for _, w in layer.named_parameters()] if hasattr(layer, "named_parameters") else []
+            add(name, _label(layer).split("\n")[0].removesuffix("("), str(shape_of(out)), parameters)
+            return out
+
+        with no_grad():
+            follow("", twin, np.zeros(input_shape, dtype))
+        counted.clear()
+        add("", "in all", "", twin.parameters())
+        return table(rows)
+
     def __repr__(self) -> str:
-        return f"{type(self).__name__}()"
+        lines = []
+        for name, part in self._inner():
+            if isinstance(part, Tensor) and part.requires_grad:
+                lines.append(f"({name}): {part.dtype} {part.shape}")
+            elif hasattr(part, "named_parameters") or isinstance(self, Sequential):
+                lines.append(f"({name}): {_label(part)}")
+        inside = "".join("\n  " + line.replace("\n", "\n  ") for line in lines)
+        return f"{type(self).__name__}({inside}\n)" if lines else f"{type(self).__name__}()"
+
+
+def _label(layer: Any) -> str:
+    """A layer's repr; a function's name."""
+    return getattr(layer, "__name__", None) or repr(layer)
 
 
 class Sequential(Layer):
@@ -106,6 +214,20 @@ class Sequential(Layer):
     (1, 10)
     >>> [name for name, _ in model.named_parameters()]
     ['0.W', '0.b', '2.W', '2.b']
+    >>> model
+    Sequential(
+      (0): Dense(64, 32)
+      (1): ReLU()
+      (2): Dense(32, 10)
+    )
+    >>> print(model.summary((1, 64)))
+       layer          output   parameters  bytes
+    0  Dense(64, 32)  (1, 32)       2,080      16,640
+    1  ReLU()         (1, 32)           0           0
+    2  Dense(32, 10)  (1, 10)         330       2,640
+       in all                       2,410      19,280
+    >>> model.save("model.npz")
+    >>> again = Sequential(Dense(64, 32), ReLU(), Dense(32, 10)).load("model.npz")
     """
 
     def __init__(self, *layers: Callable[[Any], Any]) -> None:
@@ -142,10 +264,6 @@ class Sequential(Layer):
 
     def __getitem__(self, index: int | slice) -> Any:
         return Sequential(*self.layers[index]) if isinstance(index, slice) else self.layers[index]
-
-    def __repr__(self) -> str:
-        lines = [f"  ({i}): {layer!r}" for i, layer in enumerate(self.layers)]
-        return "\n".join(["Sequential(", *lines, ")"])
 
 
 class Dense(Layer):
