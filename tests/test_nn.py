@@ -253,6 +253,11 @@ def test_sgd_is_the_courses_update_in_place():
         (lambda w: optim.SGD([tg.tensor(1.0)]), ArgumentError, "a leaf that requires gradients"),
         (lambda w: optim.SGD([w], lr=-1), RangeError, "lr to be a finite number of at least 0, got -1"),
         (lambda w: optim.SGD([w], weight_decay=float("nan")), RangeError, "weight_decay .* got nan"),
+        (lambda w: optim.SGD([w], momentum=-1), RangeError, "momentum to be a finite number of at least 0, got -1"),
+        (lambda w: optim.SGD([w], momentum=0.9, dampening=1.5), RangeError, r"dampening in \[0, 1\], got 1.5"),
+        (lambda w: optim.SGD([w], nesterov=True), RangeError, "a momentum above 0 and no dampening .* got 0.0 and 0.0"),
+        (lambda w: optim.SGD([w], momentum=0.9, dampening=0.1, nesterov=True), RangeError, "got 0.9 and 0.1"),
+        (lambda w: optim.SGD([w], decay="torch"), RangeError, "expected decay to be 'course' or 'loss', got 'torch'"),
         (lambda w: nn.Dropout(1), RangeError, r"a rate in \[0, 1\), got 1"),
         (lambda w: nn.Dropout(-0.1), RangeError, "got -0.1"),
         (lambda w: nn.Dense(0, 2), RangeError, "got 0 and 2"),
@@ -265,6 +270,88 @@ def test_sgd_is_the_courses_update_in_place():
 def test_refusals(make, error, words):
     with pytest.raises(error, match=words):
         make(tg.tensor([1.0], requires_grad=True))
+
+
+def formula(w, gradients, lr, momentum, dampening, nesterov, weight_decay, decay):
+    """SGD as its docstring has it, one line each."""
+    v = None
+    for g in gradients:
+        s = g + weight_decay * w if decay == "loss" else g
+        if momentum:
+            v = s if v is None else momentum * v + (1 - dampening) * s
+            s = s + momentum * v if nesterov else v
+        w = w - (lr * s + weight_decay * w) if decay == "course" else w - lr * s
+    return w
+
+
+@pytest.mark.parametrize("decay", ["course", "loss"])
+@pytest.mark.parametrize("weight_decay", [0.0, 0.1])
+@pytest.mark.parametrize(
+    ("momentum", "dampening", "nesterov"), [(0.0, 0.0, False), (0.9, 0.0, False), (0.9, 0.5, False), (0.9, 0.0, True)]
+)
+@pytest.mark.parametrize(("dtype", "shape"), [(np.float64, (3,)), (np.float32, (200, 101)), (np.float64, ())])
+def test_sgd_is_the_formula_of_its_docstring(decay, weight_decay, momentum, dampening, nesterov, dtype, shape):
+    rng = np.random.default_rng(0)
+    start, gradients = np.array(rng.normal(size=shape), dtype), [rng.normal(size=shape).astype(dtype) for _ in range(4)]
+    options = {"lr": 0.1, "momentum": momentum, "dampening": dampening, "nesterov": nesterov}
+    options |= {"weight_decay": weight_decay, "decay": decay}
+    w = tg.tensor(start, requires_grad=True)
+    sgd = optim.SGD([w], **{key: np.float64(v) if isinstance(v, float) else v for key, v in options.items()})
+    for g in gradients:
+        w.grad = g
+        sgd.step()
+    assert w.dtype == dtype
+    tolerance = 1e-12 if dtype is np.float64 else 1e-5
+    np.testing.assert_allclose(w.numpy(), formula(start, gradients, **options), rtol=tolerance, atol=tolerance)
+
+
+def test_sgd_takes_pytorchs_steps():
+    """torch 2.13: SGD([w], lr=0.1, momentum=0.9, weight_decay=0.01, nesterov=True) after three gradients."""
+    w = tg.tensor([1.0, -2.0], requires_grad=True)
+    sgd = optim.SGD([w], lr=0.1, momentum=0.9, weight_decay=0.01, nesterov=True, decay="loss")
+    for g in ([0.5, 1.0], [-1.0, 0.25], [2.0, -3.0]):
+        w.grad = np.array(g)
+        sgd.step()
+    np.testing.assert_allclose(w.numpy(), [0.7111684581909999, -1.824460438182], rtol=1e-12)
+
+
+def test_the_velocity_of_a_parameter_waits_for_its_gradients():
+    a, b = (tg.tensor([1.0], requires_grad=True) for _ in range(2))
+    sgd = optim.SGD([a, b], lr=1.0, momentum=0.5)
+    a.grad = np.array([1.0])
+    sgd.step()
+    assert sgd.state().keys() == {"0"}
+    b.grad = np.array([1.0])
+    sgd.step()
+    assert (a.item(), b.item()) == (1 - 1 - 1.5, 0.0)
+    assert (sgd.state()["0"].item(), sgd.state()["1"].item()) == (1.5, 1.0)
+
+
+def test_an_optimizer_goes_on_from_its_state(tmp_path):
+    def run(w, sgd, steps):
+        for _ in range(steps):
+            sgd.zero_grad()
+            (w * w).sum().backward()
+            sgd.step()
+
+    def make(start):
+        w = tg.tensor(start, requires_grad=True)
+        return w, optim.SGD([w], lr=0.1, momentum=0.9)
+
+    once, sgd = make([1.0, -2.0])
+    run(once, sgd, 6)
+    half, sgd = make([1.0, -2.0])
+    run(half, sgd, 3)
+    tg.save(tmp_path / "sgd.npz", sgd.state())
+    rest, sgd = make(half.numpy())
+    run(rest, sgd.load_state(tg.load(tmp_path / "sgd.npz")), 3)
+    assert rest.tolist() == once.tolist()
+    for state, words in [({"1": [1.0]}, "not expected '1'"), ([1.0], "expected arrays by name")]:
+        with pytest.raises(ArgumentError, match=words):
+            sgd.load_state(state)
+    with pytest.raises(ShapeError, match="expected '0' to be float64"):
+        sgd.load_state({"0": np.zeros(3)})
+    assert sgd.load_state({}).state() == {}
 
 
 @pytest.mark.parametrize("weight_decay", [0.0, 0.01])
