@@ -50,6 +50,10 @@ class FileFormatError(TinygradError, ValueError):
     """A file that is truncated, corrupted, or not of the kind that it should be."""
 
 
+class MissingFileError(TinygradError, FileNotFoundError):
+    """A file that the operation needs is not where it was looked for."""
+
+
 class MissingExtraError(TinygradError, ImportError):
     """An optional package that a command needs is not installed."""
 
