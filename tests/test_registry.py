@@ -10,10 +10,13 @@ from hypothesis import strategies as st
 import tinygrad_np as tg
 from tests.cases import CASES, Refused, Trial
 from tests.checker import check_gradients
+from tinygrad_np import derived
+from tinygrad_np.derived import Derived
 from tinygrad_np.errors import TinygradError
 from tinygrad_np.primitives import Primitive, registry
 
-PRIMITIVES = {name: p for name, p in registry.items() if name.startswith("tinygrad_np.")}
+FUNCTIONS = {f for r in (registry, derived.registry) for name, f in r.items() if name.startswith("tinygrad_np.")}
+PRIMITIVES = [p for p in CASES if isinstance(p, Primitive)]
 every_primitive = pytest.mark.parametrize("primitive", list(CASES), ids=str)
 FAR = 1e-4  # how exact float32 gradients must be, relative to the largest
 
@@ -22,17 +25,37 @@ def draw(primitive, trial, rng):
     return [np.asarray(a) for a in CASES[primitive].draw(rng, trial.shapes)]
 
 
-def call(primitive, arrays, static=()):
-    return primitive(list(arrays), *static) if primitive.sequence else primitive(*arrays, *static)
+def sequence(primitive):
+    return primitive.sequence if isinstance(primitive, Primitive) else CASES[primitive].sequence
+
+
+def joined(result, ravel, concatenate):
+    """A list of results as all their entries in one axis."""
+    return concatenate([ravel(r) for r in result]) if isinstance(result, (list, tuple)) else result
+
+
+def call(primitive, arrays, trial):
+    given = [list(arrays)] if sequence(primitive) else arrays
+    result = primitive(*given, *trial.static, **trial.options)
+    return joined(result, lambda r: tg.reshape(r, (-1,)), tg.concatenate)
+
+
+def reference(primitive, arrays, trial):
+    return np.asarray(
+        joined(CASES[primitive].reference(*arrays, *trial.static, **trial.options), np.ravel, np.concatenate)
+    )
 
 
 def live_positions(primitive, arrays):
     """Which arrays a gradient flows to: floats whose argument has a rule."""
-    names = primitive.arguments * (len(arrays) if primitive.sequence else 1)
-    return [i for i, a in enumerate(arrays) if primitive.rules[names[i]] is not None and a.dtype.kind == "f"]
+    floats = [i for i, a in enumerate(arrays) if a.dtype.kind == "f"]
+    if isinstance(primitive, Primitive):
+        names = primitive.arguments * (len(arrays) if primitive.sequence else 1)
+        return [i for i in floats if primitive.rules[names[i]] is not None]
+    return [i for i in floats if i not in CASES[primitive].constants]
 
 
-def as_function(primitive, arrays, static):
+def as_function(primitive, arrays, trial):
     """The primitive as a function of its live arguments alone."""
     positions = live_positions(primitive, arrays)
 
@@ -40,28 +63,29 @@ def as_function(primitive, arrays, static):
         full = list(arrays)
         for position, tensor in zip(positions, live, strict=True):
             full[position] = tensor
-        return call(primitive, full, static)
+        return call(primitive, full, trial)
 
     return function, [arrays[i] for i in positions]
 
 
-def check_values(primitive, arrays, static):
+def check_values(primitive, arrays, trial):
     """Value, dtype and shape are NumPy's, on raw arrays and recorded; nothing that came in is changed."""
     with np.errstate(all="ignore"):
-        expected = np.asarray(CASES[primitive].reference(*arrays, *static))
+        expected = reference(primitive, arrays, trial)
         frozen = [a.copy() for a in arrays]
         for a in arrays:
             a.flags.writeable = False
-        raw = np.asarray(call(primitive, arrays, static))
+        raw = np.asarray(call(primitive, arrays, trial))
         live = live_positions(primitive, arrays)
         tensors = [tg.from_numpy(a, requires_grad=i in live) for i, a in enumerate(arrays)]
-        recorded = call(primitive, tensors, static)
+        recorded = call(primitive, tensors, trial)
         mixed = call(
-            primitive, [t if i in live else a for i, (t, a) in enumerate(zip(tensors, arrays, strict=True))], static
+            primitive, [t if i in live else a for i, (t, a) in enumerate(zip(tensors, arrays, strict=True))], trial
         )
     assert raw.dtype == recorded.dtype == expected.dtype
     assert raw.shape == recorded.shape == expected.shape
-    np.testing.assert_allclose(raw, expected, rtol=1e-13, atol=1e-13)
+    exact = CASES[primitive].exact
+    np.testing.assert_allclose(raw, expected, rtol=exact, atol=exact)
     np.testing.assert_array_equal(recorded.numpy(), raw)
     assert recorded.requires_grad == bool(live and expected.dtype.kind == "f")
     if live:
@@ -98,15 +122,15 @@ def check_pull_back(tensors, out, seed):
 def run(primitive, trial, rng, change=lambda arrays: arrays):
     """Values and one backward pass at the trial's shapes; returns arrays, tensors and gradients."""
     arrays = change(draw(primitive, trial, rng))
-    tensors, out = check_values(primitive, arrays, trial.static)
+    tensors, out = check_values(primitive, arrays, trial)
     gradients = check_pull_back(tensors, out, rng.normal(size=out.shape).astype(out.dtype)) if out.requires_grad else ()
     return arrays, tensors, gradients
 
 
 def check_smooth(primitive, trial, rng, arrays=None, order=2):
     arrays = draw(primitive, trial, rng) if arrays is None else arrays
-    function, live = as_function(primitive, arrays, trial.static)
-    if live and np.asarray(call(primitive, arrays, trial.static)).dtype.kind == "f":
+    function, live = as_function(primitive, arrays, trial)
+    if live and np.asarray(call(primitive, arrays, trial)).dtype.kind == "f":
         check_gradients(function, live, rng, order)
 
 
@@ -126,22 +150,31 @@ LAYOUTS = {
 
 
 def test_every_primitive_has_a_case():
-    assert set(PRIMITIVES.values()) == set(CASES)
+    assert set(CASES) == FUNCTIONS
 
 
 def test_every_primitive_is_public():
-    assert {str(p) for p in CASES} == {name for name in tg.__all__ if isinstance(getattr(tg, name), Primitive)}
+    public = [getattr(tg, name) for name in tg.__all__]
+    assert {p for p in CASES if not str(p).startswith("_")} == {
+        p for p in public if isinstance(p, (Primitive, Derived))
+    }
 
 
 def test_every_argument_has_a_rule_or_is_declared_constant():
-    assert all(set(p.rules) - {"g"} == set(p.arguments) for p in CASES)
+    assert all(set(p.rules) - {"g"} == set(p.arguments) for p in PRIMITIVES)
 
 
-@every_primitive
-def test_gradients_at_the_base_agree_with_differences_to_second_order(primitive):
+def bases():
+    for primitive, case in CASES.items():
+        for i, trial in enumerate((case.base, *case.more)):
+            yield pytest.param(primitive, trial, id=f"{primitive}-{i}")
+
+
+@pytest.mark.parametrize(("primitive", "trial"), list(bases()))
+def test_gradients_at_the_base_agree_with_differences_to_second_order(primitive, trial):
     rng = np.random.default_rng(0)
-    run(primitive, CASES[primitive].base, rng)
-    check_smooth(primitive, CASES[primitive].base, rng)
+    run(primitive, trial, rng)
+    check_smooth(primitive, trial, rng)
 
 
 @every_primitive
@@ -213,7 +246,7 @@ def test_conventions_at_kinks_and_ends(primitive, convention):
         for a, e in zip(convention.arguments, expected, strict=True)
     ]
     live = [t for t in tensors if t.requires_grad]
-    gradients = tg.grad(call(primitive, tensors, convention.static).sum(), live)
+    gradients = tg.grad(call(primitive, tensors, convention).sum(), live)
     for gradient, exact in zip(gradients, [e for e in expected if e is not None], strict=True):
         np.testing.assert_allclose(gradient.numpy(), exact, rtol=1e-15, atol=0)
 
@@ -232,7 +265,7 @@ def test_variants_are_accepted_or_refused_with_our_error(primitive, variant):
         arrays = [np.array(rng.normal(size=shape)) for shape in trial.shapes]
         for arguments in (arrays, [tg.tensor(a, requires_grad=True) for a in arrays]):
             with pytest.raises(TinygradError, match=f"^{primitive}: ") as caught:
-                call(primitive, arguments, trial.static)
+                call(primitive, arguments, trial)
             assert isinstance(caught.value, trial.error)
 
 
@@ -269,11 +302,10 @@ def test_float32_in_float32_gradients_out(primitive):
     for dtype in (np.float32, np.float64):
         inputs = [a.astype(dtype) if a.dtype.kind == "f" else a for a in arrays]
         tensors = [tg.tensor(a, requires_grad=i in live) for i, a in enumerate(inputs)]
-        out = call(primitive, tensors, case.base.static)
+        out = call(primitive, tensors, case.base)
         if not out.requires_grad:
             return
-        if primitive is not tg.astype:
-            assert out.dtype == dtype
+        assert out.dtype == reference(primitive, inputs, case.base).dtype
         seed = np.linspace(-1, 2, out.size).reshape(out.shape)
         results.append([g.numpy() for g in tg.grad(out, [tensors[i] for i in live], seed=seed)])
     for single, double in zip(*results, strict=True):
@@ -287,9 +319,9 @@ def test_integers_and_bools_take_part_as_constants(primitive):
     case, rng = CASES[primitive], np.random.default_rng(6)
     arrays = draw(primitive, case.base, rng)
     whole = [np.where(a > 0, 2, 1) if a.dtype.kind == "f" else a for a in arrays]
-    raw = np.asarray(call(primitive, whole, case.base.static))
-    np.testing.assert_allclose(raw, case.reference(*whole, *case.base.static), rtol=1e-13)
-    assert not call(primitive, [tg.tensor(a) for a in whole], case.base.static).requires_grad
+    raw = np.asarray(call(primitive, whole, case.base))
+    np.testing.assert_allclose(raw, reference(primitive, whole, case.base), rtol=case.exact)
+    assert not call(primitive, [tg.tensor(a) for a in whole], case.base).requires_grad
 
 
 def refusals():
@@ -320,19 +352,20 @@ def test_every_rule_is_really_called(monkeypatch):
         if event == "call":
             called.add(frame.f_code)
 
-    for primitive, case in CASES.items():
+    for primitive in PRIMITIVES:
         without_kernel(monkeypatch, primitive)
-        arrays = draw(primitive, case.base, np.random.default_rng(7))
-        live = live_positions(primitive, arrays)
-        tensors = [tg.tensor(a, requires_grad=i in live) for i, a in enumerate(arrays)]
-        out = call(primitive, tensors, case.base.static)
-        if out.requires_grad:
-            sys.setprofile(watch)
-            try:
-                tg.grad(out, [tensors[i] for i in live], seed=np.ones(out.shape))
-            finally:
-                sys.setprofile(None)
-    never = {(str(p), a) for p in CASES for a, rule in p.rules.items() if rule and rule.__code__ not in called}
+        for trial in (CASES[primitive].base, *CASES[primitive].more):
+            arrays = draw(primitive, trial, np.random.default_rng(7))
+            live = live_positions(primitive, arrays)
+            tensors = [tg.tensor(a, requires_grad=i in live) for i, a in enumerate(arrays)]
+            out = call(primitive, tensors, trial)
+            if out.requires_grad:
+                sys.setprofile(watch)
+                try:
+                    tg.grad(out, [tensors[i] for i in live], seed=np.ones(out.shape))
+                finally:
+                    sys.setprofile(None)
+    never = {(str(p), a) for p in PRIMITIVES for a, rule in p.rules.items() if rule and rule.__code__ not in called}
     assert not never
 
 

@@ -35,13 +35,15 @@ def call({parameters}):
         return {raw}
     if type(out) is not ndarray:
         out = as_result(op, out)
+    if out.dtype is not float64 and out.dtype.kind not in "fbiu":
+        raise no_real_result(op, out.dtype)
     storage = node = None
     if results is None and (out.base is not None or {alias}):
         storage = shared_storage(out, [{each}])  # a view of a leaf goes stale with it
     if live and is_recording():
         plan = plans.get(live if results is None else ~live) or make_plan(live, results is not None)
         dtype = out.dtype
-        if plan.calls and (dtype is float64 or is_differentiable(op, dtype)):
+        if plan.calls and dtype.kind == "f":
 {keep}\
             node = new(Node)
             node.plan = plan
@@ -111,12 +113,15 @@ def write_call(primitive: Any, node: type, tensor: type) -> Function:
     count = 1 if primitive.sequence else len(primitive.arguments)
     operands, arrays = [f"x{i}" for i in range(count)], [f"array{i}" for i in range(count)]
     static = [f"static{i}" for i in range(len(primitive.static))]
+    count_by_position = primitive.positional - len(primitive.arguments)
+    by_keyword = [f"{name}={value}" for name, value in zip(primitive.static, static, strict=True)]
     given = ", ".join(arrays + static)
+    for_forward = ", ".join(arrays + static[:count_by_position] + by_keyword[count_by_position:])
     own = "".join(f"{name}_, " for name in primitive.byproducts)
     extra = "".join(f"{name}_, " for name in primitive.kernel.byproducts) if primitive.kernel else ""
-    compute = f"out = forward({given})\n"
+    compute = f"out = forward({for_forward})\n"
     if primitive.byproducts:
-        compute = f"out, {own} = all_results(op, forward({given}), {primitive.byproducts})\n"
+        compute = f"out, {own} = all_results(op, forward({for_forward}), {primitive.byproducts})\n"
     if primitive.kernel is not None:
         compute = _KERNEL.format(
             given=given,
@@ -141,7 +146,7 @@ def write_call(primitive: Any, node: type, tensor: type) -> Function:
         compute=indent(compute, " " * 8),
         keep=indent(keep, " " * 12),
         known=", ".join(operands + static) + ", " + own + extra,
-        static="".join(f"{name}={value}, " for name, value in zip(primitive.static, static, strict=True)),
+        static=", ".join(by_keyword),
         alias="id(out) in map(id, array0)" if primitive.sequence else " or ".join(f"out is {a}" for a in arrays),
         each=each,
         each_array=each_array,
@@ -276,7 +281,7 @@ _SCOPE = {
     "as_result": values.as_result,
     "all_results": values.all_results,
     "shared_storage": values.shared_storage,
-    "is_differentiable": values.is_differentiable,
+    "no_real_result": errors.no_real_result,
     "allocate": allocate,
     "alone": alone,
     "LARGE": LARGE,

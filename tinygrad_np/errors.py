@@ -65,7 +65,7 @@ def names(items: Iterable[str]) -> str:
 def forward_signature(op: str, got: tuple[str, ...] | None) -> RuleError:
     return RuleError(
         f"{op}: expected a Python function that takes its arrays before a '/' and its other parameters after it (with "
-        f"sequence=True, one sequence before the '/'), and no *args, **kwargs or keyword-only parameters; got "
+        f"sequence=True, one sequence before the '/'), and no *args or **kwargs; got "
         f"{'another signature' if got is None else got}"
     )
 
@@ -133,6 +133,11 @@ def call(op: str, parameters: Iterable[str], count: int, keywords: Iterable[str]
     )
 
 
+def within(op: str, error: TinygradError) -> TinygradError:
+    """An error of an operation that `op` is written in, by the name of both."""
+    return error if str(error).startswith(f"{op}: ") else type(error)(f"{op}: {error}")
+
+
 def refuse(error: Exception, op: str, arrays: Iterable[Any], static: dict[str, Any]) -> NoReturn:
     """Raise what a forward raised again, with the operation's name and arguments added to NumPy's text."""
     if isinstance(error, TinygradError):
@@ -146,8 +151,8 @@ def refuse(error: Exception, op: str, arrays: Iterable[Any], static: dict[str, A
 
 def no_real_result(op: str, dtype: Any) -> DtypeError:
     return DtypeError(
-        f"{op}: expected a real floating-point result to differentiate, got dtype {dtype}; detach() the arguments if "
-        "no gradient is wanted"
+        f"{op}: expected a result of real numbers or bools, got dtype {dtype}, through which gradients are not defined "
+        "here; compute with plain arrays, t.numpy(), or with real and imaginary parts"
     )
 
 

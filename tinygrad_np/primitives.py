@@ -84,7 +84,7 @@ class Primitive:
     def __init__(
         self, forward: Any, broadcasts: bool = False, sequence: bool = False, byproducts: tuple[str, ...] = ()
     ) -> None:
-        self.arguments, self.static, self._defaults = read_forward(forward, sequence, byproducts)
+        self.arguments, self.static, self.positional, self._defaults = read_forward(forward, sequence, byproducts)
         self.forward = forward
         update_wrapper(self, forward)
         self.broadcasts, self.sequence, self.byproducts = broadcasts, sequence, byproducts
@@ -92,9 +92,11 @@ class Primitive:
         self.first_byproduct = len(self.names) - len(byproducts)
         self.rules: dict[str, Rule | None] = {}
         self.kernel: Kernel | None = None
-        self._usual = tuple(self._defaults[n] for n in self.static if n in self._defaults)
-        self._full = len(self.arguments) + len(self.static)
-        self._arity = len(self.arguments) if len(self._usual) == len(self.static) else -1  # where defaults fill up
+        names = self.arguments + self.static
+        rest = {i: names[i:] for i in range(self.positional + 1)}  # what is left to its defaults when i are given
+        self._fill = {
+            i: tuple(self._defaults[n] for n in left) for i, left in rest.items() if self._defaults.keys() >= set(left)
+        }
         self.plans: dict[int, Plan] = {}
         self.call: Callable[..., Any] = self._first_call  # as __call__, with all parameters given by position
         registry[f"{self.__module__}.{forward.__qualname__}"] = self
@@ -171,7 +173,8 @@ class Primitive:
         """Put what a call gave by position and keyword, and the defaults, in the order of the parameters."""
         names = self.arguments + self.static
         bound = self._defaults | dict(zip(names, args, strict=False)) | keywords
-        if len(args) > len(names) or bound.keys() != set(names) or not keywords.keys().isdisjoint(names[: len(args)]):
+        twice = not keywords.keys().isdisjoint(names[: len(args)])
+        if len(args) > self.positional or bound.keys() != set(names) or twice:
             raise errors.call(str(self), names, len(args), keywords)
         return [bound[n] for n in names]
 
@@ -185,11 +188,8 @@ class Primitive:
         return self.compiled()(*given)
 
     def __call__(self, /, *args: Any, **keywords: Any) -> Any:
-        if not keywords:
-            if len(args) == self._full:
-                return self.call(*args)
-            if len(args) == self._arity:
-                return self.call(*args, *self._usual)
+        if not keywords and (fill := self._fill.get(len(args))) is not None:
+            return self.call(*args, *fill)
         return self.call(*self._bind(args, keywords))
 
 

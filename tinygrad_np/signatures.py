@@ -10,29 +10,31 @@ from tinygrad_np import errors
 Function = Callable[..., Any]
 
 
-def parameters(function: Function) -> tuple[str, ...] | None:
-    """The names of a Python function's parameters; None if it has none to read, or others than positional ones."""
+def parameters(function: Function, keyword_only: bool = False) -> tuple[str, ...] | None:
+    """The names of a Python function's parameters; None if it has none to read, or *args or **kwargs."""
     code = getattr(function, "__code__", None)
-    if code is None or code.co_flags & 0x0C or code.co_kwonlyargcount:  # *args, **kwargs, keyword-only
+    if code is None or code.co_flags & 0x0C or (code.co_kwonlyargcount and not keyword_only):  # *args, **kwargs
         return None
-    names: tuple[str, ...] = code.co_varnames[: code.co_argcount]
+    names: tuple[str, ...] = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
     return names
 
 
 def read_forward(
     forward: Function, sequence: bool, byproducts: tuple[str, ...]
-) -> tuple[tuple[str, ...], tuple[str, ...], dict[str, Any]]:
-    """The array arguments of a forward (before its ``/``), its static parameters (after it), and the defaults."""
+) -> tuple[tuple[str, ...], tuple[str, ...], int, dict[str, Any]]:
+    """A forward's array arguments (before its ``/``), static parameters (after it), how many of all these can be given
+    by position, and the defaults."""
     op = getattr(forward, "__name__", repr(forward))
-    names = parameters(forward)
+    names = parameters(forward, keyword_only=True)
     count = forward.__code__.co_posonlyargcount if names else 0
     if not names or not count or (sequence and count > 1):
         raise errors.forward_signature(op, names)
     known = [*names, *byproducts, *(f"{name}_shape" for name in names[:count]), "g", "out"]
     if twice := {name for name in known if known.count(name) > 1}:
         raise errors.names_taken(op, twice)
-    defaults = forward.__defaults__ or ()
-    return names[:count], names[count:], dict(zip(names[len(names) - len(defaults) :], defaults, strict=True))
+    positional = names[: forward.__code__.co_argcount]
+    defaults = dict(zip(reversed(positional), reversed(forward.__defaults__ or ()), strict=False))
+    return names[:count], names[count:], len(positional), defaults | (forward.__kwdefaults__ or {})
 
 
 def check_rules(op: str, arguments: Iterable[str], known: Iterable[str], rules: dict[str, Function | None]) -> None:

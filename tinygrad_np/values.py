@@ -75,6 +75,11 @@ def plain(op: str, operand: Any) -> Array:
     return np.asarray(operand)
 
 
+def operand(op: str, x: Any) -> Any:
+    """An array or Value as it is; a number or a list as an array."""
+    return x if type(x) is np.ndarray or isinstance(x, Value) else plain(op, x)
+
+
 def kept(value: Any) -> Any:
     """What the tape keeps of a value: itself, but a copy of a read-only view, as `Tensor.data` gives of a parameter."""
     if type(value) is np.ndarray and value.base is not None and not value.flags.writeable:
@@ -86,13 +91,6 @@ def guarded(byproduct: Any, operands: Iterable[Any]) -> Any:
     """A by-product; with the storage of the leaf in whose memory it lies, if it does."""
     storage = shared_storage(byproduct, operands)
     return byproduct if storage is None else Value(byproduct, None, storage)
-
-
-def is_differentiable(op: str, dtype: np.dtype[Any]) -> bool:
-    """Whether a gradient can flow through a result of this dtype: through floats, and not integers or bools."""
-    if dtype.kind not in "fbiu":
-        raise errors.no_real_result(op, dtype)
-    return dtype.kind == "f"
 
 
 def is_real(value: Any) -> bool:

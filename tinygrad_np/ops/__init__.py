@@ -1,105 +1,20 @@
-"""The primitives by family: each a function of arrays and, side by side with it, one rule per argument."""
+"""The functions of arrays by family: primitives, each beside its rules, and what is written in primitives."""
 
+from tinygrad_np.ops import conv, elementwise, indexing, linalg, losses, reductions, shape
 from tinygrad_np.ops import kernels as kernels
-from tinygrad_np.ops.conv import conv2d, conv2d_relu_pool, max_pool2d
-from tinygrad_np.ops.elementwise import (
-    absolute,
-    add,
-    divide,
-    dropout_mask,
-    equal,
-    exp,
-    greater,
-    greater_equal,
-    keep_where,
-    less,
-    less_equal,
-    log,
-    logical_not,
-    logical_or,
-    maximum,
-    minimum,
-    multiply,
-    negative,
-    not_equal,
-    power,
-    relu,
-    sigmoid,
-    sign,
-    sqrt,
-    subtract,
-    tanh,
-    where,
-)
-from tinygrad_np.ops.indexing import getitem, scatter_add
-from tinygrad_np.ops.linalg import add_bias, dense, dense_relu, matmul
-from tinygrad_np.ops.losses import cross_entropy, hinge, l2, mse
-from tinygrad_np.ops.reductions import max, mean, min, softmax, sum
-from tinygrad_np.ops.shape import (
-    astype,
-    broadcast_to,
-    concatenate,
-    flatten,
-    reshape,
-    stack,
-    sum_to,
-    swapaxes,
-    transpose,
-)
+from tinygrad_np.ops.conv import *
+from tinygrad_np.ops.elementwise import *
+from tinygrad_np.ops.indexing import *
+from tinygrad_np.ops.linalg import *
+from tinygrad_np.ops.losses import *
+from tinygrad_np.ops.reductions import *
+from tinygrad_np.ops.shape import *
 
-__all__ = [
-    "absolute",
-    "add",
-    "add_bias",
-    "astype",
-    "broadcast_to",
-    "concatenate",
-    "conv2d",
-    "conv2d_relu_pool",
-    "cross_entropy",
-    "dense",
-    "dense_relu",
-    "divide",
-    "dropout_mask",
-    "equal",
-    "exp",
-    "flatten",
-    "getitem",
-    "greater",
-    "greater_equal",
-    "hinge",
-    "keep_where",
-    "l2",
-    "less",
-    "less_equal",
-    "log",
-    "logical_not",
-    "logical_or",
-    "matmul",
-    "max",
-    "max_pool2d",
-    "maximum",
-    "mean",
-    "min",
-    "minimum",
-    "mse",
-    "multiply",
-    "negative",
-    "not_equal",
-    "power",
-    "relu",
-    "reshape",
-    "scatter_add",
-    "sigmoid",
-    "sign",
-    "softmax",
-    "sqrt",
-    "stack",
-    "subtract",
-    "sum",
-    "sum_to",
-    "swapaxes",
-    "tanh",
-    "transpose",
-    "where",
-]
+__all__ = []
+__all__ += conv.__all__
+__all__ += elementwise.__all__
+__all__ += indexing.__all__
+__all__ += linalg.__all__
+__all__ += losses.__all__
+__all__ += reductions.__all__
+__all__ += shape.__all__

@@ -15,6 +15,12 @@ from tinygrad_np.ops.shape import reshape, swapaxes, transpose
 from tinygrad_np.primitives import primitive
 from tinygrad_np.values import Array
 
+__all__ = [
+    "conv2d",
+    "conv2d_relu_pool",
+    "max_pool2d",
+]
+
 Pair = tuple[int, int]
 
 

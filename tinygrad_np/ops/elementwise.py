@@ -15,6 +15,36 @@ from tinygrad_np.ops.shape import astype
 from tinygrad_np.primitives import primitive
 from tinygrad_np.values import Array
 
+__all__ = [
+    "absolute",
+    "add",
+    "divide",
+    "dropout_mask",
+    "equal",
+    "exp",
+    "greater",
+    "greater_equal",
+    "keep_where",
+    "less",
+    "less_equal",
+    "log",
+    "logical_not",
+    "logical_or",
+    "maximum",
+    "minimum",
+    "multiply",
+    "negative",
+    "not_equal",
+    "power",
+    "relu",
+    "sigmoid",
+    "sign",
+    "sqrt",
+    "subtract",
+    "tanh",
+    "where",
+]
+
 
 def real(x: Any) -> Any:
     """`x` in floating point: integers and bools, whose differences wrap around, as float64."""

@@ -9,6 +9,11 @@ import numpy as np
 from tinygrad_np.primitives import primitive
 from tinygrad_np.values import Array
 
+__all__ = [
+    "getitem",
+    "scatter_add",
+]
+
 
 @primitive
 def getitem(x: Array, /, index: Any) -> Any:

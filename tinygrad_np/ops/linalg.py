@@ -11,6 +11,13 @@ from tinygrad_np.ops.elementwise import keep_where
 from tinygrad_np.primitives import primitive
 from tinygrad_np.values import Array
 
+__all__ = [
+    "add_bias",
+    "dense",
+    "dense_relu",
+    "matmul",
+]
+
 
 @primitive(broadcasts=True)
 def matmul(x: Array, w: Array, /) -> Any:

@@ -12,6 +12,13 @@ from tinygrad_np.ops.reductions import softmax
 from tinygrad_np.primitives import primitive
 from tinygrad_np.values import Array, Value
 
+__all__ = [
+    "cross_entropy",
+    "hinge",
+    "l2",
+    "mse",
+]
+
 
 def rows(op: str, pred: Array, true: Array, names: str = "pred and true") -> int:
     """The number of rows of two arrays that must have the same shape, and at least one row."""

@@ -15,6 +15,14 @@ from tinygrad_np.ops.shape import broadcast_to, reshape
 from tinygrad_np.primitives import primitive
 from tinygrad_np.values import Array
 
+__all__ = [
+    "max",
+    "mean",
+    "min",
+    "softmax",
+    "sum",
+]
+
 Axis = int | tuple[int, ...] | None
 
 

@@ -14,6 +14,18 @@ from tinygrad_np.errors import ShapeError
 from tinygrad_np.primitives import primitive
 from tinygrad_np.values import Array
 
+__all__ = [
+    "astype",
+    "broadcast_to",
+    "concatenate",
+    "flatten",
+    "reshape",
+    "stack",
+    "sum_to",
+    "swapaxes",
+    "transpose",
+]
+
 
 @primitive
 def reshape(x: Array, /, shape: Any) -> Any:
