@@ -223,7 +223,9 @@ keep_where.def_vjp(
 
 @primitive
 def relu(x: Array, /) -> Any:
-    """``max(0, x)``; the slope at 0 is 0.
+    """``max(0, x)``.
+
+    Kinks: the slope at 0 is 0.
 
     Examples
     --------
@@ -311,7 +313,9 @@ log.def_vjp(x=lambda g, x: g / x)
 
 @primitive
 def sqrt(x: Array, /) -> Any:
-    """The square root; the slope at 0 is infinite.
+    """The square root.
+
+    Kinks: the slope at 0 is infinite.
 
     Examples
     --------
@@ -432,9 +436,9 @@ divide.def_vjp(
 
 @primitive(broadcasts=True)
 def power(x: Array, y: Array, /) -> Any:
-    """``x ** y``. At ``x == 0`` the slope by `x` is 0 where ``y == 0``, and the slope by `y` is 0 where ``y >= 0``.
+    """``x ** y``. The slope by `y` is NaN for a negative `x`, where the power is real at isolated exponents only.
 
-    The slope by `y` is NaN for a negative `x`, where the power is real at isolated exponents only.
+    Kinks: at ``x == 0`` the slope by `x` is 0 where ``y == 0``, and the slope by `y` is 0 where ``y >= 0``.
 
     Examples
     --------
@@ -481,7 +485,9 @@ negative.def_vjp(x=lambda g: -g)
 
 @primitive
 def absolute(x: Array, /) -> Any:
-    """``|x|``; the slope at 0 is 0.
+    """``|x|``.
+
+    Kinks: the slope at 0 is 0.
 
     Examples
     --------
@@ -496,7 +502,9 @@ absolute.def_vjp(x=lambda g, x: g * sign(x))
 
 @primitive(broadcasts=True)
 def maximum(x: Array, y: Array, /) -> Any:
-    """The larger of `x` and `y`; where they are equal each gets half of the gradient.
+    """The larger of `x` and `y`.
+
+    Kinks: where they are equal each gets half of the gradient.
 
     Examples
     --------
@@ -514,7 +522,9 @@ maximum.def_vjp(
 
 @primitive(broadcasts=True)
 def minimum(x: Array, y: Array, /) -> Any:
-    """The smaller of `x` and `y`; where they are equal each gets half of the gradient.
+    """The smaller of `x` and `y`.
+
+    Kinks: where they are equal each gets half of the gradient.
 
     Examples
     --------

@@ -143,7 +143,9 @@ dense.def_vjp(
 
 @primitive
 def dense_relu(x: Array, w: Array, b: Array, /) -> Any:
-    """``relu(x @ w + b)`` in one step: ``(n, d) @ (d, h) + (h,) -> (n, h)``; the slope where the sum is 0 is 0.
+    """``relu(x @ w + b)`` in one step: ``(n, d) @ (d, h) + (h,) -> (n, h)``.
+
+    Kinks: the slope where the sum is 0 is 0.
 
     Raises
     ------

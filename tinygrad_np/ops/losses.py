@@ -32,7 +32,9 @@ def rows(op: str, pred: Array, true: Array, names: str = "pred and true") -> int
 
 @primitive
 def hinge(pred: Array, true: Array, /) -> Any:
-    """The hinge loss: ``sum(max(0, 1 - pred * true)) / n``; no slope where a margin is exactly 1.
+    """The hinge loss: ``sum(max(0, 1 - pred * true)) / n``.
+
+    Kinks: the slope where a margin is exactly 1 is 0.
 
     Parameters
     ----------

@@ -73,7 +73,9 @@ mean.def_vjp(x=lambda g, x_shape, axis: _spread(g / _count(x_shape, axis), x_sha
 
 @primitive
 def max(x: Array, /, axis: Axis = None, keepdims: bool = False) -> Any:
-    """The largest entry; entries that tie for it share the gradient evenly.
+    """The largest entry.
+
+    Kinks: entries that tie for it share the gradient evenly.
 
     Raises
     ------
@@ -90,7 +92,9 @@ def max(x: Array, /, axis: Axis = None, keepdims: bool = False) -> Any:
 
 @primitive
 def min(x: Array, /, axis: Axis = None, keepdims: bool = False) -> Any:
-    """The smallest entry; entries that tie for it share the gradient evenly.
+    """The smallest entry.
+
+    Kinks: entries that tie for it share the gradient evenly.
 
     Raises
     ------
