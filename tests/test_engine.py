@@ -686,7 +686,7 @@ def test_augmented_assignment_to_a_result_binds_a_new_tensor():
 
 
 def test_item_assignment_names_the_right_call():
-    with pytest.raises(MutationError, match=r"tg.where\(condition, v, t\).*t.data = array"):
+    with pytest.raises(MutationError, match=r"tg.set_at\(t, i, v\).*t.data = array"):
         leaf([1.0])[0] = 2.0
 
 
@@ -727,9 +727,18 @@ def test_scalars_stay_0d_arrays():
     assert x.grad.shape == ()
 
 
-def test_a_complex_result_is_refused():
-    with pytest.raises(DtypeError, match=r"multiply: expected a result of real numbers or bools, got dtype complex128"):
-        leaf([1.0]) * 1j
+def test_complex_numbers_are_refused():
+    for beside in (1j, np.array([1j]), np.complex64(1)):
+        with pytest.raises(DtypeError, match=r"multiply: expected real numbers .* beside a Tensor, got dtype complex"):
+            leaf([1.0]) * beside
+
+    @tg.primitive
+    def root(x, /):
+        return np.emath.sqrt(x)
+
+    root.def_vjp(x=None)
+    with pytest.raises(DtypeError, match=r"root: expected a result of real numbers or bools, got dtype complex128"):
+        root(tg.tensor([-1.0]))
 
 
 def test_integer_results_are_constants():
@@ -849,12 +858,12 @@ def test_arguments_by_keyword_and_static_parameters_by_position():
         lambda: tg.sum(x, 1, axis=1),
         lambda: tg.add(x),
     ):
-        with pytest.raises(ArgumentError, match=r"expected arguments \((x, axis, keepdims|x, y)\); got"):
+        with pytest.raises(ArgumentError, match=r"expected arguments \((x, axis, .*keepdims, .*|x, y)\); got"):
             call()
 
 
 def test_a_primitive_introduces_itself():
-    assert repr(tg.sum) == "<primitive sum(x, /, axis, keepdims)>"
+    assert repr(tg.sum) == "<primitive sum(x, /, axis, *, keepdims, dtype, initial, where)>"
     assert tg.sum.__doc__.startswith("The sum of entries")
 
 
@@ -1123,18 +1132,6 @@ def test_scatter_add_takes_one_value_for_many_places():
     y = tg.scatter_add(x, [0, 1], (4,))
     assert y.tolist() == [1.0, 1.0, 0.0, 0.0]
     assert tg.grad(y.sum(), x).tolist() == [2.0]
-
-
-def test_no_grad_refuses_functions_that_are_resumed():
-    async def coroutine():
-        pass
-
-    def generator():
-        yield 1
-
-    for function in (coroutine, generator):
-        with pytest.raises(ArgumentError, match=f"no_grad: .* '{function.__name__}'; write 'with no_grad"):
-            tg.no_grad()(function)
 
 
 def test_one_no_grad_can_be_entered_again():

@@ -7,7 +7,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -228,6 +228,7 @@ def test_a_directory_that_lies_too_takes_no_memory(tmp_path):
 
 
 @given(st.integers(0, len(GOOD) - 1), st.integers(1, 255))
+@example(548, 1)
 def test_a_changed_byte_is_an_error_or_changes_nothing(tmp_path_factory, place, change):
     damaged = bytearray(GOOD)
     damaged[place] ^= change

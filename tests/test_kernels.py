@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tinygrad_np as tg
-from tests.cases import CASES
-from tests.test_registry import LAYOUTS, call, draw, live_positions, without_kernel
+from tests.cases import CASES, Trial
+from tests.test_registry import LAYOUTS, PRIMITIVES, call, draw, live_positions, without_kernel
 from tinygrad_np import buffers, codegen, nn, optim
 from tinygrad_np.buffers import Pool, allocate, alone
 
-KERNELS = [primitive for primitive in CASES if primitive.kernel is not None]
+KERNELS = [primitive for primitive in PRIMITIVES if primitive.kernel is not None]
 every_kernel = pytest.mark.parametrize("primitive", KERNELS, ids=str)
 
 
@@ -23,7 +23,7 @@ def lend_from(monkeypatch, size):
     """Lend arrays of at least this many bytes."""
     monkeypatch.setattr(buffers, "LARGE", size)
     monkeypatch.setitem(codegen._SCOPE, "LARGE", size)
-    for primitive in CASES:
+    for primitive in PRIMITIVES:
         monkeypatch.setattr(primitive, "plans", {})
         monkeypatch.setattr(primitive, "call", primitive._first_call)
 
@@ -34,24 +34,29 @@ def lending(monkeypatch):
     lend_from(monkeypatch, 0)
 
 
-def outcome(primitive, arrays, static, positions, seed):
+def outcome(primitive, arrays, trial, positions, seed):
     """The value and its gradients, as arrays."""
     tensors = [tg.tensor(a, requires_grad=True) if i in positions else a for i, a in enumerate(arrays)]
-    out = call(primitive, tensors, static)
+    out = call(primitive, tensors, trial)
     gradients = tg.grad(out, [tensors[i] for i in positions], seed=seed) if positions else ()
     return [out.numpy(), *(g.numpy() for g in gradients)]
 
 
-def check_against_rules(primitive, arrays, static, positions):
+def in_order(primitive, arrays, trial):
+    """What a kernel is given: arrays and all static parameters."""
+    return primitive._bind((*arrays, *trial.static), dict(trial.options))
+
+
+def check_against_rules(primitive, arrays, trial, positions):
     rng = np.random.default_rng(1)
-    shape = np.shape(call(primitive, arrays, static))
+    shape = np.shape(call(primitive, arrays, trial))
     seed = rng.normal(size=shape)
     frozen = [np.copy(a) for a in (*arrays, seed)]
     with np.errstate(all="ignore"):
-        found = outcome(primitive, arrays, static, positions, seed)
+        found = outcome(primitive, arrays, trial, positions, seed)
         with pytest.MonkeyPatch.context() as monkeypatch:
             without_kernel(monkeypatch, primitive)
-            expected = outcome(primitive, arrays, static, positions, seed)
+            expected = outcome(primitive, arrays, trial, positions, seed)
     for a, b in zip(found, expected, strict=True):
         assert (a.dtype, a.shape) == (b.dtype, b.shape)
         tolerance = 50 * np.finfo(a.dtype).eps
@@ -82,7 +87,7 @@ def test_kernels_agree_with_rules(primitive, size, data, seed):
     positions = [i for i in live if data.draw(st.booleans())] or live[:1]
     with pytest.MonkeyPatch.context() as monkeypatch:
         lend_from(monkeypatch, size)
-        check_against_rules(primitive, arrays, trial.static, positions)
+        check_against_rules(primitive, arrays, trial, positions)
 
 
 ODD = {
@@ -103,15 +108,15 @@ def test_odd_dtypes_take_the_rules(primitive, odd, which, lending):
         arrays[i] = ODD[odd](arrays[i])
     positions = live_positions(primitive, arrays) if odd in ("float16", "long double") else []
     if positions:
-        check_against_rules(primitive, arrays, CASES[primitive].base.static, positions)
-    value = np.asarray(call(primitive, arrays, CASES[primitive].base.static))
+        check_against_rules(primitive, arrays, CASES[primitive].base, positions)
+    value = np.asarray(call(primitive, arrays, CASES[primitive].base))
     with pytest.MonkeyPatch.context() as monkeypatch:
         without_kernel(monkeypatch, primitive)
-        expected = np.asarray(call(primitive, arrays, CASES[primitive].base.static))
+        expected = np.asarray(call(primitive, arrays, CASES[primitive].base))
     assert value.dtype == expected.dtype
     np.testing.assert_allclose(value, expected, rtol=1e-12)
     if odd != "subclass":
-        assert primitive.kernel.forward(allocate, *arrays, *CASES[primitive].base.static) is None
+        assert primitive.kernel.forward(allocate, *in_order(primitive, arrays, CASES[primitive].base)) is None
 
 
 @every_kernel
@@ -122,7 +127,7 @@ def test_a_kernel_takes_its_base_case(primitive, dtype):
     if primitive is tg.cross_entropy:
         arrays[1] = np.arange(len(arrays[0])) % arrays[0].shape[1]
     arrays = [a.astype(dtype) if a.dtype.kind == "f" else a for a in arrays]
-    assert primitive.kernel.forward(allocate, *arrays, *CASES[primitive].base.static) is not None
+    assert primitive.kernel.forward(allocate, *in_order(primitive, arrays, CASES[primitive].base)) is not None
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
@@ -130,13 +135,13 @@ def test_a_kernel_takes_its_base_case(primitive, dtype):
 def test_class_numbers_take_the_kernel(dtype, label_dtype, lending):
     rng = np.random.default_rng(0)
     scores, labels = rng.normal(size=(300, 4)).astype(dtype), rng.integers(4, size=300).astype(label_dtype)
-    check_against_rules(tg.cross_entropy, [scores, labels], (), [0])
+    check_against_rules(tg.cross_entropy, [scores, labels], Trial(()), [0])
     assert tg.cross_entropy.kernel.forward(allocate, scores, labels) is not None
     scores[3, labels[3]] = -np.inf
     assert tg.cross_entropy.kernel.forward(allocate, scores, labels) is None
     scores[3] = [-np.inf, 0, 1, 2]
     labels[3] = 1
-    check_against_rules(tg.cross_entropy, [scores, labels], (), [0])
+    check_against_rules(tg.cross_entropy, [scores, labels], Trial(()), [0])
 
 
 @pytest.mark.parametrize("bad", [np.inf, -np.inf, np.nan])

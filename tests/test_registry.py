@@ -1,5 +1,6 @@
 """What every primitive of the package must do, taken from the registry, so that none can be missed."""
 
+import inspect
 import sys
 
 import numpy as np
@@ -139,6 +140,11 @@ def strided(array):
     view = np.full([2 * n for n in array.shape], 1, array.dtype)[(..., *(slice(None, None, -2) for _ in array.shape))]
     view[...] = array
     return view
+
+
+def swapped(array):
+    """The same entries in the other byte order."""
+    return array.astype(array.dtype.newbyteorder()) if array.dtype.kind == "f" else array
 
 
 LAYOUTS = {
@@ -314,14 +320,83 @@ def test_float32_in_float32_gradients_out(primitive):
 
 
 @every_primitive
+@pytest.mark.parametrize("dtype", [np.float16, np.longdouble, "mixed"], ids=str)
+def test_other_floats_are_numpys_and_gradients_have_their_arguments_dtype(primitive, dtype):
+    """Half and long double wherever NumPy computes in them; single and double side by side."""
+    case = CASES[primitive]
+    doubles = draw(primitive, case.base, np.random.default_rng(5))
+    kinds = [np.dtype((np.float32, np.float64)[i % 2] if dtype == "mixed" else dtype) for i in range(len(doubles))]
+    arrays = [a.astype(k) if a.dtype.kind == "f" else a for a, k in zip(doubles, kinds, strict=True)]
+    live = live_positions(primitive, arrays)
+    tensors = [tg.tensor(a, requires_grad=i in live) for i, a in enumerate(arrays)]
+    with np.errstate(all="ignore"):
+        try:
+            expected = reference(primitive, arrays, case.base)
+        except TypeError:  # NumPy does not compute in it
+            return
+        out = call(primitive, tensors, case.base)
+        assert out.dtype == expected.dtype
+        if not out.requires_grad:
+            return
+        seed = np.linspace(-1, 2, out.size).reshape(out.shape)
+        exact_tensors = [
+            tg.tensor(a.astype(np.float64), requires_grad=True) if a.dtype.kind == "f" else a for a in arrays
+        ]
+        exact_out = call(primitive, exact_tensors, case.base)
+        gradients = tg.grad(out, [tensors[i] for i in live], seed=seed)
+        doubled = tg.grad(exact_out, [exact_tensors[i] for i in live], seed=seed)
+    coarse = max(float(np.finfo(a.dtype).eps) for a in arrays if a.dtype.kind == "f")
+    for i, gradient, exact in zip(live, gradients, doubled, strict=True):
+        assert gradient.dtype == arrays[i].dtype
+        size = 1 + np.abs(exact.numpy()).max(initial=0)
+        np.testing.assert_allclose(gradient.numpy().astype(float), exact.numpy(), atol=200 * coarse * size)
+
+
+@every_primitive
+def test_byte_swapped_constants_are_numbers_like_any_other(primitive):
+    case = CASES[primitive]
+    arrays = draw(primitive, case.base, np.random.default_rng(4))
+    native = np.asarray(call(primitive, arrays, case.base))
+    np.testing.assert_allclose(call(primitive, [swapped(a) for a in arrays], case.base), native, rtol=1e-13)
+    for i in live_positions(primitive, arrays):
+        results = []
+        for change in (lambda a: a, swapped):
+            given = [tg.tensor(a, requires_grad=True) if i == j else change(a) for j, a in enumerate(arrays)]
+            out = call(primitive, given, case.base)
+            if not out.requires_grad:
+                return
+            results.append(tg.grad(out, given[i], seed=np.ones(out.shape)).numpy())
+        np.testing.assert_allclose(*results, rtol=1e-13, atol=1e-13)
+
+
+@every_primitive
+def test_eight_axes(primitive):
+    """Functions of any shape take more axes than anybody has letters for."""
+    case, rng = CASES[primitive], np.random.default_rng(8)
+    lengths = {len(shape) for trial in (case.base, case.broadcast) for shape in trial.shapes}
+    shapes = tuple((1, 2, 1, 2, 1, 1, 2, 1) for _ in case.base.shapes)
+    if (
+        case.scalar.static
+        or isinstance(case.scalar, Refused)
+        or case.base.static
+        or case.base.options
+        or lengths == {1}
+    ):
+        return
+    with np.errstate(all="ignore"):
+        run(primitive, Trial(shapes), rng)
+
+
+@every_primitive
 def test_integers_and_bools_take_part_as_constants(primitive):
     """An integer array gives NumPy's value; where a rule multiplies by it, the gradient is right too."""
     case, rng = CASES[primitive], np.random.default_rng(6)
     arrays = draw(primitive, case.base, rng)
     whole = [np.where(a > 0, 2, 1) if a.dtype.kind == "f" else a for a in arrays]
-    raw = np.asarray(call(primitive, whole, case.base))
-    np.testing.assert_allclose(raw, reference(primitive, whole, case.base), rtol=case.exact)
-    assert not call(primitive, [tg.tensor(a) for a in whole], case.base).requires_grad
+    with np.errstate(all="ignore"):  # 1 and 2 may be outside of the domain
+        raw = np.asarray(call(primitive, whole, case.base))
+        np.testing.assert_allclose(raw, reference(primitive, whole, case.base), rtol=case.exact)
+        assert not call(primitive, [tg.tensor(a) for a in whole], case.base).requires_grad
 
 
 def refusals():
@@ -372,3 +447,65 @@ def test_every_rule_is_really_called(monkeypatch):
 def test_a_pool_with_nan_gives_the_gradient_to_the_first_nan():
     x = tg.tensor([[1.0, np.nan], [np.nan, 3.0]], requires_grad=True)
     np.testing.assert_array_equal(tg.grad(tg.max_pool2d(x).sum(), x).numpy(), [[0, 1], [0, 0]])
+
+
+# --- what is wrong is refused, everywhere -----------------------------------------------------------------------------
+
+
+def with_axis():
+    for primitive, case in CASES.items():
+        names = list(inspect.signature(primitive).parameters)
+        if "axis" in names and isinstance(case.base, Trial):
+            count = 1 if sequence(primitive) else len(case.base.shapes)
+            yield pytest.param(primitive, names.index("axis") - count, id=str(primitive))
+
+
+@pytest.mark.parametrize("axis", [99, -99, (0, 0), (0, 99), 0.5, "rows", [[0], [1, 2]]], ids=str)
+@pytest.mark.parametrize(("primitive", "place"), list(with_axis()))
+def test_a_wrong_axis_is_refused_by_name(primitive, place, axis):
+    base = CASES[primitive].base
+    arrays = draw(primitive, base, np.random.default_rng(9))
+    static, options = list(base.static), dict(base.options) | {"axis": axis}
+    if 0 <= place < len(static):
+        static[place], options = axis, dict(base.options)
+    trial = Trial(base.shapes, tuple(static), options)
+    live = live_positions(primitive, arrays)
+    if primitive is tg.roll and axis == (0, 0):  # it rolls twice
+        return
+    for operands in (arrays, [tg.tensor(a, requires_grad=i in live) for i, a in enumerate(arrays)]):
+        with pytest.raises(TinygradError, match=f"^{primitive}: "):
+            call(primitive, operands, trial)
+
+
+STRANGE = {
+    "objects": lambda a: np.array([object()] * a.size, object).reshape(a.shape),
+    "strings": lambda a: np.full(a.shape, "a"),
+    "complex": lambda a: a + 1j,
+    "dates": lambda a: np.full(a.shape, "2000-01-01", "datetime64[D]"),
+}
+
+
+EACH_FOR_ITSELF = {tg.atleast_1d, tg.atleast_2d, tg.atleast_3d, tg.broadcast_arrays, tg.meshgrid}
+
+
+@pytest.mark.parametrize("kind", STRANGE)
+@pytest.mark.parametrize(
+    "primitive", [p for p, c in CASES.items() if len(c.base.shapes) > 1 and p not in EACH_FOR_ITSELF], ids=str
+)
+def test_arrays_of_other_things_beside_tensors_are_refused(primitive, kind):
+    """Never a Tensor of objects, of strings, of complex numbers, or of numbers made of them in silence."""
+    case = CASES[primitive]
+    arrays = draw(primitive, case.base, np.random.default_rng(9))
+    for place in live_positions(primitive, arrays)[1:]:
+        given = [STRANGE[kind](a) if i == place else tg.tensor(a) for i, a in enumerate(arrays)]
+        with np.errstate(all="ignore"), pytest.raises(TinygradError, match=f"^{primitive}: "):
+            call(primitive, given, case.base)
+
+
+@every_primitive
+def test_ragged_lists_are_refused_by_name(primitive):
+    case = CASES[primitive]
+    arrays = draw(primitive, case.base, np.random.default_rng(9))
+    given = [[[1.0], [1.0, 2.0]], *arrays[1:]]
+    with pytest.raises(TinygradError, match=f"^{primitive}: "):
+        call(primitive, given, case.base)

@@ -50,10 +50,14 @@ def test_tensor_takes_native_byte_order_and_plain_arrays():
     [
         (lambda: tg.tensor([1, 2], requires_grad=True), DtypeError, r"real floating-point dtype.*int64.*dtype=float"),
         (lambda: tg.tensor([True], requires_grad=True), DtypeError, "got bool"),
-        (lambda: tg.tensor([1j], requires_grad=True), DtypeError, "got complex128"),
-        (lambda: tg.tensor([object()], requires_grad=True), DtypeError, "expected numbers, got dtype object"),
+        (lambda: tg.tensor([1j], requires_grad=True), DtypeError, "real numbers or bools, got dtype complex128"),
+        (
+            lambda: tg.tensor([object()], requires_grad=True),
+            DtypeError,
+            "expected real numbers or bools, got dtype object",
+        ),
         (lambda: tg.tensor(1j, float), DtypeError, "expected numbers of dtype .*float"),
-        (lambda: tg.tensor(["a"]), DtypeError, "expected numbers, got dtype <U1"),
+        (lambda: tg.tensor(["a"]), DtypeError, "expected real numbers or bools, got dtype <U1"),
         (lambda: tg.tensor([[1.0], [2.0, 3.0]]), ShapeError, "a regular grid"),
         (lambda: tg.tensor(leaf(1.0) * 2), GraphError, r"drop the graph .* tensor\(t.detach\(\)\)"),
         (lambda: tg.from_numpy([1.0]), ArgumentError, r"expected an array, got list; use tensor\(\)"),
@@ -296,8 +300,8 @@ def test_all_indices_add_up():
 @pytest.mark.parametrize(
     ("f", "error", "words"),
     [
-        (lambda x: np.cumsum(x), GraphError, r"np.cumsum, which is not recorded, .* t.numpy\(\) or t.detach\(\)"),
-        (lambda x: np.arctan2(x, 1.0), GraphError, "np.arctan2"),
+        (lambda x: np.unwrap(x), GraphError, r"np.unwrap, which is not recorded, .* t.numpy\(\) or t.detach\(\)"),
+        (lambda x: np.nextafter(x, 1.0), GraphError, "np.nextafter"),
         (lambda x: np.add.reduce(x), GraphError, "np.add.reduce"),
         (lambda x: np.median([x, x]), GraphError, "an array made of it by NumPy would silently drop"),
         (lambda x: np.add(x, 1.0, out=np.empty(2)), GraphError, "np.add"),
@@ -305,7 +309,7 @@ def test_all_indices_add_up():
         (lambda x: x[5], IndexRangeError, "getitem: index 5 is out of bounds"),
         (lambda x: x["a"], IndexRangeError, "getitem: only integers"),
         (lambda x: x + np.ones(3), ShapeError, "add: operands could not be broadcast"),
-        (lambda x: np.sum(x, dtype=np.float32), ArgumentError, "sum: expected arguments"),
+        (lambda x: np.max(x, out=np.empty(())), ArgumentError, "max: expected arguments"),
     ],
 )
 def test_what_would_drop_the_graph_or_fail_says_so(f, error, words):
@@ -319,7 +323,7 @@ def test_memory_of_a_detached_parameter_is_not_written_behind_the_tapes_back():
     loss = (x * w).sum()
     for write in (
         lambda: np.copyto(w.detach(), 100.0),
-        lambda: np.squeeze(w.detach()).fill(50),
+        lambda: np.asarray(w.detach()).fill(50),
     ):
         with pytest.raises(ValueError, match="read-only"):
             write()
@@ -332,7 +336,7 @@ def test_memory_of_a_detached_parameter_is_not_written_behind_the_tapes_back():
             write()
     assert w.tolist() == [3.0, 4.0]
     assert tg.grad(loss, x).tolist() == [3.0, 4.0]
-    copied = (x * np.ravel(w.detach())).sum()
+    copied = (x * np.asarray(w.detach())).sum()
     w.data = [0.0, 0.0]
     assert tg.grad(copied, x).tolist() == [3.0, 4.0]
 

@@ -1,6 +1,7 @@
 """Reverse-mode automatic differentiation on NumPy, small enough to read in one sitting."""
 
 from tinygrad_np import errors, nn, ops, optim
+from tinygrad_np.debugging import debug
 from tinygrad_np.engine import grad, tape
 from tinygrad_np.errors import TinygradError
 from tinygrad_np.files import load, save
@@ -13,6 +14,7 @@ from tinygrad_np.tensors import Tensor, from_numpy, stop_gradient, tensor
 __all__ = [
     "Tensor",
     "TinygradError",
+    "debug",
     "errors",
     "from_numpy",
     "grad",

@@ -27,6 +27,8 @@ _CALL = """\
 def call({parameters}):
     tensors, live, pool, results = False, 0, None, None
 {unpack}\
+    if tensors:
+{check}\
     try:
 {compute}\
     except (ValueError, TypeError, IndexError) as error:
@@ -73,6 +75,16 @@ else:
     array{i}, node{i} = x{i}, None
 """
 
+_CHECK = """\
+if x{i} is array{i} and type(x{i}) is not float and (type(x{i}) is not ndarray or x{i}.dtype.kind not in "fbiu"):
+    check_real(op, x{i})
+"""
+
+_CHECK_SEQUENCE = """\
+for x in array0:
+    check_real(op, x)
+"""
+
 _KEEP = """\
 if node{i} is None and type(x{i}) is ndarray and x{i}.base is not None:
     x{i} = kept(x{i})
@@ -85,6 +97,8 @@ if node0 is not None and node0.shape == node.shape:
 """
 
 _SEQUENCE = """\
+if not getattr(x0, "shape", True) or not hasattr(x0, "__iter__"):
+    raise no_list(op, x0)
 x0, array0, nodes = list(x0), [], []
 for i, x in enumerate(x0):
     node = None
@@ -131,16 +145,18 @@ def write_call(primitive: Any, node: type, tensor: type) -> Function:
             nothing=(None,) * max(1, len(primitive.kernel.byproducts)),
         )
     if primitive.sequence:
-        unpack, keep = _SEQUENCE, "x0 = list(map(kept, x0))\n"
+        unpack, check, keep = _SEQUENCE, _CHECK_SEQUENCE, "x0 = list(map(kept, x0))\n"
         each, each_array, nodes = "*x0", "*array0", "*nodes, "
     else:
         unpack = "".join(_ARGUMENT.format(i=i, bit=1 << i) for i in range(count))
+        check = "".join(_CHECK.format(i=i) for i in range(count))
         keep = "".join(_KEEP.format(i=i) for i in range(count))
         each, each_array, nodes = ", ".join(operands), ", ".join(arrays), "".join(f"node{i}, " for i in range(count))
     keep += "".join(f"{name}_ = guarded({name}_, [{each}])\n" for name in primitive.byproducts)
     text = _CALL.format(
         parameters=", ".join(operands + static),
         unpack=indent(unpack, " " * 4),
+        check=indent(check, " " * 8),
         shape=indent("node.shape = out.shape\n" if primitive.sequence else _SHAPE, " " * 12),
         raw="out if results is None or out.ndim else out[()]" if primitive.kernel else "out",
         compute=indent(compute, " " * 8),
@@ -281,6 +297,8 @@ _SCOPE = {
     "as_result": values.as_result,
     "all_results": values.all_results,
     "shared_storage": values.shared_storage,
+    "no_list": errors.no_list,
+    "check_real": values.check_real,
     "no_real_result": errors.no_real_result,
     "allocate": allocate,
     "alone": alone,

@@ -46,6 +46,10 @@ class RuleError(TinygradError, TypeError):
     """A primitive whose rules do not match its forward, or a rule that returned something of the wrong shape."""
 
 
+class NonFiniteError(TinygradError, ArithmeticError):
+    """A NaN or an infinity, found while `tinygrad_np.debug` looks for them."""
+
+
 class FileFormatError(TinygradError, ValueError):
     """A file that is truncated, corrupted, or not of the kind that it should be."""
 
@@ -90,6 +94,15 @@ def missing_extra(command: str, what: str) -> MissingExtraError:
     return MissingExtraError(f"{command}: {what}, which is not installed; pip install 'tinygrad-np[course]'")
 
 
+def no_list(op: str, got: Any) -> ArgumentError:
+    what = f"a 0-d {type(got).__name__}" if hasattr(got, "shape") else f"a {type(got).__name__}"
+    return ArgumentError(f"{op}: expected a list of arrays, got {what}; write {op}([a, b])")
+
+
+def ragged(op: str, error: Exception) -> ShapeError:
+    return ShapeError(f"{op}: expected numbers in a regular grid; NumPy says: {error}")
+
+
 def no_array(op: str, got: Any) -> RuleError:
     return RuleError(f"{op}: expected its forward to return an array, got a {type(got).__name__}")
 
@@ -98,13 +111,6 @@ def real_byproduct(op: str, name: str) -> RuleError:
     return RuleError(
         f"{op}: its rule uses the by-product {name!r}, real numbers through which no gradient flows, so that it cannot "
         "be differentiated again; let the rule compute them from its arguments"
-    )
-
-
-def resumed_function(name: str) -> ArgumentError:
-    return ArgumentError(
-        f"no_grad: expected a function that runs from start to end, got the generator or coroutine function {name!r}; "
-        f"write 'with no_grad():' around what it computes, with no yield or await inside"
     )
 
 
@@ -147,6 +153,13 @@ def refuse(error: Exception, op: str, arrays: Iterable[Any], static: dict[str, A
     got = [f"{a.dtype} {a.shape}" if hasattr(a, "dtype") else repr(a) for a in arrays]
     got += [f"{name}={value!r}" for name, value in static.items()]
     raise kind(f"{op}: {error}; got {', '.join(got)}") from error
+
+
+def no_numbers(op: str, dtype: Any) -> DtypeError:
+    return DtypeError(
+        f"{op}: expected real numbers or bools beside a Tensor, got dtype {dtype}; convert it first, as with "
+        "astype(float), or take real and imaginary parts"
+    )
 
 
 def no_real_result(op: str, dtype: Any) -> DtypeError:
@@ -204,6 +217,10 @@ def no_tensor(op: str, argument: str, got: Any) -> ArgumentError:
 
 def not_made_so(got: Any) -> ArgumentError:
     return ArgumentError(f"Tensor: expected to be made by tensor(...) or from_numpy(...), got a {type(got).__name__}")
+
+
+def dropped(what: str, advice: str) -> GraphError:
+    return GraphError(f"{what} would silently drop the graph of a tensor that requires gradients; {advice}")
 
 
 def no_scalar(op: str, shape: Any) -> ShapeError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import errno
 import os
 import warnings
 import zlib
@@ -131,6 +132,10 @@ def load(path: AnyPath) -> dict[str, Array]:
                 return {name: _read(path, archive, info) for name, info in members.items()}
         except FileFormatError:
             raise
+        except OSError as error:
+            if error.errno != errno.EINVAL:  # the disk's; that one is of a place outside of the file
+                raise
+            raise _broken(path, "it is damaged (its directory points outside of the file)") from error
         except (zipfile.BadZipFile, *_BROKEN) as error:
             what = f"it is damaged ({error})"
             if isinstance(error, zipfile.BadZipFile) and start[:2] != b"PK":

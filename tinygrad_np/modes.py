@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ContextDecorator
 from contextvars import ContextVar, Token
+from functools import partial, wraps
 from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
+from types import coroutine
 from typing import Any
-
-from tinygrad_np import errors
 
 _recording: ContextVar[bool] = ContextVar("recording", default=True)
 
@@ -28,8 +29,9 @@ class recording(ContextDecorator):
         _recording.reset(self.tokens.pop())
 
     def __call__(self, function: Any) -> Any:
-        if isgeneratorfunction(function) or iscoroutinefunction(function) or isasyncgenfunction(function):
-            raise errors.resumed_function(function.__name__)
+        for is_resumed, resumed in _RESUMED.items():
+            if is_resumed(function):
+                return wraps(function)(resumed(self.mode, function))
         return super().__call__(function)
 
     def _recreate_cm(self) -> recording:
@@ -39,8 +41,12 @@ class recording(ContextDecorator):
 def no_grad() -> recording:
     """Compute without recording: inside, results are constants. Use it in a ``with`` statement or as a decorator.
 
-    The mode belongs to the thread or asyncio task that set it, and is restored when the block ends, however it ends.
-    Never ``yield`` inside the block: until the generator goes on, the mode would be its caller's.
+    The mode belongs to the thread or asyncio task that set it, and is restored when the block ends, however it ends. A
+    new thread records; a task, and a forked process, begins with the mode of what started it.
+
+    As a decorator it takes functions of every kind: a generator, coroutine or asynchronous generator is without
+    recording while it runs, and its caller, or the other tasks, never are. A ``with`` block across a ``yield`` is
+    another matter: until the generator goes on, the mode is its caller's too.
 
     Examples
     --------
@@ -50,5 +56,74 @@ def no_grad() -> recording:
     ...     y = w * 3
     >>> y.requires_grad
     False
+    >>> @tg.no_grad()
+    ... def batches():
+    ...     yield w * 3
+    >>> [(y.requires_grad, (w * 3).requires_grad) for y in batches()]
+    [(False, True)]
     """
     return recording(False)
+
+
+# --- functions that are resumed ---------------------------------------------------------------------------------------
+
+
+def _generator(mode: bool, function: Callable[..., Any]) -> Callable[..., Any]:
+    """A generator function that sets the mode while what `function` returns runs, and not while it waits.
+
+    What is sent or thrown, be it to close it, is sent or thrown on; what it returns is returned.
+    """
+
+    def resumed(*args: Any, **keywords: Any) -> Any:
+        running = function(*args, **keywords)
+        step = partial(running.send, None)
+        while True:
+            try:
+                with recording(mode):
+                    item = step()
+            except StopIteration as stop:
+                return stop.value
+            finally:
+                del step  # which may hold an error, whose traceback holds this frame
+            try:
+                step = partial(running.send, (yield item))
+            except BaseException as error:
+                step = partial(running.throw, error)
+
+    return resumed
+
+
+def _awaited(mode: bool, awaitable: Any) -> Any:
+    awaited: Callable[[], Any] = coroutine(_generator(mode, awaitable.__await__))
+    return awaited()
+
+
+def _coroutine(mode: bool, function: Callable[..., Any]) -> Callable[..., Any]:
+    async def resumed(*args: Any, **keywords: Any) -> Any:
+        return await _awaited(mode, function(*args, **keywords))
+
+    return resumed
+
+
+def _asynchronous_generator(mode: bool, function: Callable[..., Any]) -> Callable[..., Any]:
+    async def resumed(*args: Any, **keywords: Any) -> Any:
+        running = function(*args, **keywords)
+        step = running.asend(None)
+        while True:
+            try:
+                item = await _awaited(mode, step)
+            except StopAsyncIteration:
+                return
+            try:
+                step = running.asend((yield item))
+            except BaseException as error:
+                step = running.athrow(error)
+
+    return resumed
+
+
+_RESUMED: dict[Callable[[Any], bool], Callable[..., Callable[..., Any]]] = {
+    isgeneratorfunction: _generator,
+    iscoroutinefunction: _coroutine,
+    isasyncgenfunction: _asynchronous_generator,
+}

@@ -102,7 +102,12 @@ class Primitive:
         registry[f"{self.__module__}.{forward.__qualname__}"] = self
 
     def __repr__(self) -> str:
-        return f"<primitive {self}({', '.join((*self.arguments, '/', *self.static))})>"
+        return f"<primitive {self}({', '.join((*self.arguments, '/', *self._options()))})>"
+
+    def _options(self) -> tuple[str, ...]:
+        """The static parameters as a signature has them: after a star those that are given by keyword alone."""
+        i = self.positional - len(self.arguments)
+        return self.static if i == len(self.static) else (*self.static[:i], "*", *self.static[i:])
 
     def __str__(self) -> str:
         return str(self.forward.__name__)
@@ -175,7 +180,7 @@ class Primitive:
         bound = self._defaults | dict(zip(names, args, strict=False)) | keywords
         twice = not keywords.keys().isdisjoint(names[: len(args)])
         if len(args) > self.positional or bound.keys() != set(names) or twice:
-            raise errors.call(str(self), names, len(args), keywords)
+            raise errors.call(str(self), self.arguments + self._options(), len(args), keywords)
         return [bound[n] for n in names]
 
     def compiled(self) -> Callable[..., Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_np import engine, errors, ops
+from tinygrad_np import engine, errors, ops, protocols
 from tinygrad_np.buffers import Pool, alone
 from tinygrad_np.primitives import Node, Primitive
 from tinygrad_np.values import Array, Storage, Value, clock, start
@@ -42,7 +42,7 @@ class Tensor(Value):
 
     Attributes
     ----------
-    shape, ndim, size, dtype, nbytes, T, mT
+    shape, ndim, size, dtype, nbytes, itemsize, T, mT
         As of ``numpy.ndarray``.
     requires_grad : bool
         Whether gradients flow to it.
@@ -81,6 +81,10 @@ class Tensor(Value):
     @property
     def nbytes(self) -> int:
         return self._array.nbytes
+
+    @property
+    def itemsize(self) -> int:
+        return self._array.itemsize
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -277,10 +281,7 @@ class Tensor(Value):
     def _plain(self, what: str, advice: str) -> Array:
         """The array, where no gradient is lost by handing it out."""
         if self._node is not None:
-            raise errors.GraphError(
-                f"{what} would silently drop the graph of a tensor that requires gradients; use {advice} to drop it on "
-                "purpose"
-            )
+            raise errors.dropped(what, f"use {advice} to drop it on purpose")
         return self._array
 
     def __copy__(self) -> Tensor:
@@ -298,23 +299,10 @@ class Tensor(Value):
     # --- NumPy's questions -------------------------------------------------------------------------------------------
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **keywords: Any) -> Any:
-        recorded = getattr(ops, ufunc.__name__, None)
-        if method == "__call__" and not keywords and isinstance(recorded, Primitive):
-            return recorded(*inputs)
-        if method == "at" and isinstance(inputs[0], Value):  # NumPy would write into a read-only array here
-            raise errors.MutationError(
-                f"np.{ufunc.__name__}.at: expected an array to change, got a Tensor, which never changes in place"
-            )
-        spelling = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
-        return _on_constants(getattr(ufunc, method), spelling, inputs, keywords)
+        return protocols.call_ufunc(ufunc, method, inputs, keywords)
 
     def __array_function__(self, function: Callable[..., Any], types: Any, args: Any, keywords: Any) -> Any:
-        recorded = getattr(ops, function.__name__, None) if function.__module__ == "numpy" else None
-        if isinstance(recorded, Primitive):
-            return recorded(*args, **keywords)
-        if function in (np.shape, np.ndim, np.size):
-            return function(*(a._array if isinstance(a, Tensor) else a for a in args), **keywords)
-        return _on_constants(function, function.__name__, args, keywords)
+        return protocols.call_function(function, args, keywords)
 
     # --- operators ---------------------------------------------------------------------------------------------------
 
@@ -354,6 +342,44 @@ class Tensor(Value):
     def __rmatmul__(self, other: Any) -> Any:
         return ops.matmul.call(other, self) if isinstance(other, _OPERANDS) else NotImplemented
 
+    def __floordiv__(self, other: Any) -> Any:
+        return ops.floor_divide(self, other) if isinstance(other, _OPERANDS) else NotImplemented
+
+    def __rfloordiv__(self, other: Any) -> Any:
+        return ops.floor_divide(other, self) if isinstance(other, _OPERANDS) else NotImplemented
+
+    def __mod__(self, other: Any) -> Any:
+        return ops.remainder(self, other) if isinstance(other, _OPERANDS) else NotImplemented
+
+    def __rmod__(self, other: Any) -> Any:
+        return ops.remainder(other, self) if isinstance(other, _OPERANDS) else NotImplemented
+
+    def __divmod__(self, other: Any) -> Any:
+        return (self // other, self % other) if isinstance(other, _OPERANDS) else NotImplemented
+
+    def __rdivmod__(self, other: Any) -> Any:
+        return (other // self, other % self) if isinstance(other, _OPERANDS) else NotImplemented
+
+    def __and__(self, other: Any) -> Any:
+        return _constants(np.bitwise_and, self, other) if isinstance(other, _OPERANDS) else NotImplemented
+
+    def __or__(self, other: Any) -> Any:
+        return _constants(np.bitwise_or, self, other) if isinstance(other, _OPERANDS) else NotImplemented
+
+    def __xor__(self, other: Any) -> Any:
+        return _constants(np.bitwise_xor, self, other) if isinstance(other, _OPERANDS) else NotImplemented
+
+    __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
+
+    def __invert__(self) -> Any:
+        return _constants(np.invert, self)
+
+    def __lshift__(self, other: Any) -> Any:
+        return _constants(np.left_shift, self, other) if isinstance(other, _OPERANDS) else NotImplemented
+
+    def __rshift__(self, other: Any) -> Any:
+        return _constants(np.right_shift, self, other) if isinstance(other, _OPERANDS) else NotImplemented
+
     def __neg__(self) -> Any:
         return ops.negative.call(self)
 
@@ -387,7 +413,7 @@ class Tensor(Value):
     def __setitem__(self, index: Any, value: Any) -> None:
         raise errors.MutationError(
             "t[i] = v: a tensor never changes in place, or its gradients would be wrong; make a new one with "
-            "tg.where(condition, v, t), or update a leaf between two graphs with t.data = array"
+            "tg.set_at(t, i, v) or tg.add_at(t, i, v), or update a leaf between two graphs with t.data = array"
         )
 
     def _augmented(self, _: Any) -> Any:
@@ -399,7 +425,13 @@ class Tensor(Value):
             )
         return NotImplemented  # Python then computes t = t + other: a new tensor by the same name
 
-    __iadd__ = __isub__ = __imul__ = __itruediv__ = __ipow__ = __imatmul__ = _augmented
+    __iadd__ = __isub__ = __imul__ = __itruediv__ = __ipow__ = __imatmul__ = __ifloordiv__ = __imod__ = _augmented
+
+    def __contains__(self, value: Any) -> bool:
+        return bool((self._array == (value._array if isinstance(value, Value) else value)).any())
+
+    def __round__(self, decimals: int = 0) -> Any:
+        return ops.round(self, decimals)
 
     # --- methods, as of numpy.ndarray ---------------------------------------------------------------------------------
 
@@ -411,84 +443,135 @@ class Tensor(Value):
     def mT(self) -> Any:
         return ops.swapaxes.call(self, -1, -2)
 
-    def sum(self, axis: Any = None, keepdims: bool = False) -> Any:
-        """See `tinygrad_np.sum`."""
-        return ops.sum.call(self, axis, keepdims)
+    def sum(self, axis: Any = None, **options: Any) -> Any:
+        """See `tinygrad_np.sum`, as of all methods that follow."""
+        return ops.sum(self, axis, **options)
 
-    def mean(self, axis: Any = None, keepdims: bool = False) -> Any:
-        """See `tinygrad_np.mean`."""
-        return ops.mean.call(self, axis, keepdims)
+    def mean(self, axis: Any = None, **options: Any) -> Any:
+        return ops.mean(self, axis, **options)
 
-    def max(self, axis: Any = None, keepdims: bool = False) -> Any:
-        """See `tinygrad_np.max`."""
-        return ops.max.call(self, axis, keepdims)
+    def max(self, axis: Any = None, **options: Any) -> Any:
+        return ops.max(self, axis, **options)
 
-    def min(self, axis: Any = None, keepdims: bool = False) -> Any:
-        """See `tinygrad_np.min`."""
-        return ops.min.call(self, axis, keepdims)
+    def min(self, axis: Any = None, **options: Any) -> Any:
+        return ops.min(self, axis, **options)
 
-    def reshape(self, *shape: Any) -> Any:
-        """Take the shape as one tuple or as separate integers; see `tinygrad_np.reshape`."""
-        return ops.reshape.call(self, shape[0] if len(shape) == 1 else shape)
+    def prod(self, axis: Any = None, **options: Any) -> Any:
+        return ops.prod(self, axis, **options)
 
-    def flatten(self) -> Any:
-        """All entries in one axis, in C order, as ``ndarray.flatten`` (`tinygrad_np.flatten` keeps the first axis)."""
-        return ops.reshape.call(self, (-1,))
+    def var(self, axis: Any = None, **options: Any) -> Any:
+        return ops.var(self, axis, **options)
 
-    ravel = flatten
+    def std(self, axis: Any = None, **options: Any) -> Any:
+        return ops.std(self, axis, **options)
+
+    def cumsum(self, axis: Any = None, **options: Any) -> Any:
+        return ops.cumsum(self, axis, **options)
+
+    def cumprod(self, axis: Any = None, **options: Any) -> Any:
+        return ops.cumprod(self, axis, **options)
+
+    def all(self, axis: Any = None, **options: Any) -> Any:
+        return ops.all(self, axis, **options)
+
+    def any(self, axis: Any = None, **options: Any) -> Any:
+        return ops.any(self, axis, **options)
+
+    def argmax(self, axis: Any = None, **options: Any) -> Any:
+        return ops.argmax(self, axis, **options)
+
+    def argmin(self, axis: Any = None, **options: Any) -> Any:
+        return ops.argmin(self, axis, **options)
+
+    def clip(self, min: Any = None, max: Any = None) -> Any:
+        return ops.clip(self, min, max)
+
+    def round(self, decimals: int = 0) -> Any:
+        return ops.round(self, decimals)
+
+    def argsort(self, axis: Any = -1, **options: Any) -> Any:
+        return ops.argsort(self, axis, **options)
+
+    def argpartition(self, kth: Any, axis: Any = -1) -> Any:
+        return ops.argpartition(self, kth, axis)
+
+    def searchsorted(self, v: Any, **options: Any) -> Any:
+        return ops.searchsorted(self, v, **options)
+
+    def nonzero(self) -> Any:
+        return ops.nonzero(self)
+
+    def take(self, indices: Any, axis: Any = None, **options: Any) -> Any:
+        return ops.take(self, indices, axis, **options)
+
+    def compress(self, condition: Any, axis: Any = None) -> Any:
+        return ops.compress(condition, self, axis)
+
+    def choose(self, choices: Any, **options: Any) -> Any:
+        return ops.choose(self, choices, **options)
+
+    def repeat(self, repeats: Any, axis: Any = None) -> Any:
+        return ops.repeat(self, repeats, axis)
+
+    def diagonal(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+        return ops.diagonal(self, offset, axis1, axis2)
+
+    def trace(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+        return ops.trace(self, offset, axis1, axis2)
+
+    def reshape(self, *shape: Any, **options: Any) -> Any:
+        """Take the shape as one tuple or as separate integers."""
+        return ops.reshape(self, shape[0] if len(shape) == 1 else shape, **options)
+
+    def flatten(self, order: Any = "C") -> Any:
+        """All entries in one axis, as ``ndarray.flatten`` (`tinygrad_np.flatten` keeps the first axis)."""
+        return ops.ravel(self, order)
+
+    def ravel(self, order: Any = "C") -> Any:
+        return ops.ravel(self, order)
+
+    def squeeze(self, axis: Any = None) -> Any:
+        return ops.squeeze(self, axis)
 
     def transpose(self, *axes: Any) -> Any:
-        """Take the axes as one tuple or as separate integers; see `tinygrad_np.transpose`."""
+        """Take the axes as one tuple or as separate integers."""
         return ops.transpose.call(self, axes[0] if len(axes) == 1 else axes or None)
 
     def swapaxes(self, axis1: int, axis2: int) -> Any:
-        """See `tinygrad_np.swapaxes`."""
         return ops.swapaxes.call(self, axis1, axis2)
 
-    def astype(self, dtype: Any) -> Any:
-        """See `tinygrad_np.astype`."""
-        return ops.astype.call(self, dtype)
+    def astype(self, dtype: Any, **options: Any) -> Any:
+        return ops.astype(self, dtype, **options)
+
+    def copy(self) -> Any:
+        return ops.copy(self)
+
+    # --- what of numpy.ndarray a Tensor does not have -----------------------------------------------------------------
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(protocols.no_attribute(name), name=name, obj=self)
 
 
 Primitive.result = Tensor
 
 
+def _constants(ufunc: np.ufunc, *operands: Any) -> Any:
+    """What a ufunc makes of integers and bools, which carry no gradients."""
+    return protocols.call_ufunc(ufunc, "__call__", operands, {})
+
+
 def _plain_index(index: Any) -> Any:
-    """An index with copies of the arrays in it, which the tape keeps and which are constants, being integers or "
-    "bools."""
+    """An index with copies of the arrays and lists in it, so that nobody writes into what the tape keeps."""
     if isinstance(index, tuple):
         return tuple(_plain_index(part) for part in index)
-    if isinstance(index, (Value, np.ndarray)):
-        return (index._array if isinstance(index, Value) else index).copy()
-    return list(index) if isinstance(index, list) else index
-
-
-def _on_constants(function: Callable[..., Any], spelling: str, args: Any, keywords: Any) -> Any:
-    """Let NumPy compute what is not recorded, where no gradient is lost by that."""
-
-    def plain(value: Any) -> Any:
-        if isinstance(value, (list, tuple)):
-            return type(value)(plain(v) for v in value)
-        if isinstance(value, Tensor):
-            value._plain(
-                f"np.{spelling}, which is not recorded,",
-                "tinygrad_np's functions or a primitive of your own to keep it, t.numpy() or t.detach()",
-            )
-            return value.data  # read-only, so that nothing is written behind the tape's back
-        return value
-
-    out = keywords.get("out")
-    if any(isinstance(o, Value) for o in (out if isinstance(out, tuple) else (out,))):
-        raise errors.MutationError(
-            f"np.{spelling}: expected arrays as out=, got a Tensor, which never changes in place"
-        )
-    return function(*plain(args), **{key: plain(value) for key, value in keywords.items()})
+    return index.copy() if isinstance(index, (np.ndarray, list)) else ops.indexing.constant(index)
 
 
 def _checked(array: Array, requires_grad: bool) -> None:
-    if array.dtype.kind not in "biufc":
+    if array.dtype.kind not in "biuf":
         raise errors.DtypeError(
-            f"tensor: expected numbers, got dtype {array.dtype}; convert the entries to float first"
+            f"tensor: expected real numbers or bools, got dtype {array.dtype}; convert the entries to float first, or "
+            "take real and imaginary parts"
         )
     if requires_grad and array.dtype.kind != "f":
         raise errors.DtypeError(
@@ -513,7 +596,7 @@ def tensor(data: Any, dtype: Any = None, requires_grad: bool = False, name: str 
     Raises
     ------
     DtypeError
-        For entries that are no numbers, or integers, bools or complex numbers with ``requires_grad=True``.
+        For entries that are no real numbers, or integers or bools with ``requires_grad=True``.
     ShapeError
         For a ragged list.
     GraphError
@@ -532,7 +615,7 @@ def tensor(data: Any, dtype: Any = None, requires_grad: bool = False, name: str 
     try:
         array = np.array(data, dtype=dtype, subok=False)
     except ValueError as error:
-        raise errors.ShapeError(f"tensor: expected numbers in a regular grid; NumPy says: {error}") from error
+        raise errors.ragged("tensor", error) from error
     except TypeError as error:
         raise errors.DtypeError(f"tensor: expected numbers of dtype {dtype}; NumPy says: {error}") from error
     _checked(array, requires_grad)
@@ -545,7 +628,7 @@ def from_numpy(array: Array, requires_grad: bool = False, name: str | None = Non
     """Make a Tensor that shares the memory of `array`, instead of copying it as `tensor` does.
 
     What you write into `array` later changes the Tensor without a trace: gradients of graphs recorded before would be
-    wrong, and nothing can tell. Write through ``t.data = ...``, or not at all.
+    wrong, and only `tinygrad_np.debug` tells. Write through ``t.data = ...``, or not at all.
 
     Raises
     ------

@@ -72,7 +72,17 @@ def plain(op: str, operand: Any) -> Array:
     """A list, or an array of a subclass, as a plain array."""
     if isinstance(operand, np.ma.MaskedArray):
         raise errors.masked(op)
-    return np.asarray(operand)
+    try:
+        return np.asarray(operand)
+    except ValueError as error:
+        raise errors.ragged(op, error) from error
+
+
+def check_real(op: str, operand: Any) -> None:
+    """Refuse an array or number beside a Tensor that is not real; what is neither is the forward's to refuse."""
+    dtype = getattr(operand, "dtype", None)
+    if isinstance(operand, complex) or (dtype is not None and dtype.kind not in "fbiu"):
+        raise errors.no_numbers(op, dtype or "complex")
 
 
 def operand(op: str, x: Any) -> Any:

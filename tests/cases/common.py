@@ -13,8 +13,6 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tinygrad_np.errors import IndexRangeError
-
 Array = np.ndarray[Any, np.dtype[Any]]
 Shapes = tuple[tuple[int, ...], ...]
 
@@ -111,12 +109,6 @@ def axes_of(shape, single=False):
     return st.none() | one | some
 
 
-@st.composite
-def reductions(draw, shapes):
-    shape = draw(shapes)
-    return Trial((shape,), (draw(axes_of(shape)), draw(st.booleans())))
-
-
 def indices(shape, arrays=True):
     basic = hnp.basic_indices(shape, allow_newaxis=True)
     if not arrays or not shape or 0 in shape:
@@ -169,20 +161,6 @@ def entrywise(reference, count=2, draw=anywhere, **facts):
         empty=Trial(((0, 3),) * count),
         broadcast=Trial(((2, 1, 3), (4, 1), ())[:count]),
         draw=draw,
-        **facts,
-    )
-
-
-def reduction(reference, empty, draw=anywhere, shapes=SHAPES, **facts):
-    return Case(
-        lambda x, axis, keepdims: reference(x, axis=axis, keepdims=keepdims),
-        reductions(shapes),
-        base=Trial(((2, 3),), (1, True)),
-        scalar=Trial(((),), (None, False)),
-        empty=empty,
-        broadcast=Trial(((2, 3),), ((0, -1), False)),
-        draw=draw,
-        refusals=[(([1.0, 2.0], 3), IndexRangeError, "axis 3 is out of bounds")],
         **facts,
     )
 

@@ -3,8 +3,19 @@
 import numpy as np
 
 import tinygrad_np as tg
-from tests.cases.common import HALVES, Convention, anywhere, distinct, entrywise, off_zero, positive, unary
-from tinygrad_np.errors import ShapeError
+from tests.cases.common import (
+    HALVES,
+    Convention,
+    Trial,
+    anywhere,
+    distinct,
+    entrywise,
+    off_zero,
+    positive,
+    unary,
+)
+from tinygrad_np.errors import ArgumentError, DtypeError, RangeError, ShapeError
+from tinygrad_np.ops.elementwise import _fraction
 
 
 def denominator_off_zero(rng, shapes):
@@ -23,17 +34,38 @@ def condition_last(rng, shapes):
     return [*anywhere(rng, shapes[:-1]), rng.random(shapes[-1]) < 0.5]
 
 
+def exponent_last(rng, shapes):
+    return [*anywhere(rng, shapes[:-1]), rng.integers(-3, 4, shapes[-1])]
+
+
+def between_steps(rng, shapes):
+    """Off the tenths, and off what lies half way between them."""
+    return [rng.integers(-20, 20, shape) * 0.1 + rng.uniform(0.01, 0.04, shape) for shape in shapes]
+
+
+def uneven(rng, shapes):
+    """Numerators, and denominators that do not go into any of them."""
+    return [
+        rng.integers(-6, 7, shapes[0]) * 0.5 + rng.uniform(0.1, 0.4, shapes[0]),
+        rng.choice([-1, -0.5, 0.5, 1], shapes[1]),
+    ]
+
+
+def step(reference, **facts):
+    """A function that is constant between steps."""
+    flat = Convention(([-1.5, -0.0, 0.0, 0.5, 2.0],), ([0.0] * 5,))
+    return unary(reference, between_steps, zeros="kink", conventions=[flat], **facts)
+
+
+ENDS = [
+    Convention(
+        ([1e4, -1e4, -np.inf, 1.0, -np.inf], [-1e4, 1e4, 1.0, -np.inf, -np.inf]),
+        ([1.0, 0.0, 0.0, 1.0, 0.5], [0.0, 1.0, 1.0, 0.0, 0.5]),
+    ),
+    Convention(([np.inf, np.inf], [np.inf, 1.0]), ([0.5, 1.0], [0.5, 0.0])),
+]
+
 CASES = {
-    # constants
-    tg.sign: unary(np.sign),
-    tg.logical_not: unary(np.logical_not),
-    tg.logical_or: entrywise(np.logical_or),
-    tg.equal: entrywise(np.equal),
-    tg.not_equal: entrywise(np.not_equal),
-    tg.greater: entrywise(np.greater),
-    tg.greater_equal: entrywise(np.greater_equal),
-    tg.less: entrywise(np.less),
-    tg.less_equal: entrywise(np.less_equal),
     # gates
     tg.keep_where: entrywise(lambda x, c: np.where(c, x, 0), draw=condition_last),
     tg.relu: unary(
@@ -42,8 +74,27 @@ CASES = {
         zeros="kink",
         conventions=[Convention(([-0.0, 0.0, 1.0, -1.0],), ([0.0, 0.0, 1.0, 0.0],))],
     ),
-    tg.where: entrywise(np.where, 3, condition_first),
+    tg.where: entrywise(
+        np.where,
+        3,
+        condition_first,
+        refusals=[(([True, False],), ArgumentError, r"where: .*nonzero\(condition\)")],
+    ),
     tg.dropout_mask: entrywise(np.multiply, draw=condition_last),
+    # steps
+    tg.sign: step(np.sign),
+    tg.floor: step(np.floor),
+    tg.ceil: step(np.ceil),
+    tg.rint: step(np.rint),
+    tg.trunc: step(np.trunc),
+    tg.fix: step(np.fix),
+    tg.round: step(np.round, more=[Trial(((2, 3),), (1,)), Trial(((2, 3),), (), {"decimals": -1})]),
+    tg.heaviside: entrywise(
+        np.heaviside,
+        draw=distinct,
+        zeros="kink",
+        conventions=[Convention(([-0.0, 1.0, -1.0], [0.5, 0.5, 0.5]), ([0.0] * 3, [1.0, 0.0, 0.0]))],
+    ),
     # exponentials and their kin
     tg.exp: unary(np.exp),
     tg.log: unary(np.log, positive, zeros="pole"),
@@ -52,6 +103,8 @@ CASES = {
     tg.sigmoid: unary(
         lambda x: 1 / (1 + np.exp(-x)), conventions=[Convention(([800.0, -800.0, 0.0],), ([0.0, 0.0, 0.25],))]
     ),
+    tg.logaddexp: entrywise(np.logaddexp, conventions=ENDS),
+    tg.logaddexp2: entrywise(np.logaddexp2, conventions=ENDS),
     # arithmetic
     tg.add: entrywise(
         np.add, refusals=[(([1.0, 2.0], [1.0, 2.0, 3.0]), ShapeError, r"add: .*got float64 \(2,\), float64 \(3,\)")]
@@ -66,12 +119,103 @@ CASES = {
         conventions=[
             Convention(([0.0, 0.0, 3.0], [0.0, 2.0, 0.0]), ([0.0, 0.0, 0.0], [0.0, 0.0, np.log(3.0)])),
             Convention(([-2.0], 3), ([12.0], None)),
+            Convention(([0.0, 0.0, np.inf], [2.0, 0.5, -2.0]), (None, [0.0, 0.0, 0.0])),
+            Convention((0.0, [0.0, 2.0]), (None, [0.0, 0.0])),
+        ],
+        refusals=[(([2, 3], [-1, 2]), RangeError, "power: expected exponents of at least 0 for integers")],
+    ),
+    tg.float_power: entrywise(
+        np.float_power,
+        draw=base_positive,
+        zeros="pole",
+        conventions=[
+            Convention(([0.0, 0.0, 3.0], [0.0, 2.0, 0.0]), ([0.0, 0.0, 0.0], [0.0, 0.0, np.log(3.0)])),
+            Convention(([-2.0, 2.0], [3, -1]), ([12.0, -0.25], None)),
         ],
     ),
+    tg.positive: unary(np.positive),
     tg.negative: unary(np.negative),
     tg.absolute: unary(
         np.absolute, off_zero, zeros="kink", conventions=[Convention(([-0.0, 0.0, -3.0],), ([0.0, 0.0, -1.0],))]
     ),
+    tg.fabs: unary(
+        np.fabs, off_zero, zeros="kink", conventions=[Convention(([-0.0, 0.0, -3.0],), ([0.0, 0.0, -1.0],))]
+    ),
+    # division with a remainder
+    tg.floor_divide: entrywise(
+        np.floor_divide,
+        draw=uneven,
+        zeros="pole",
+        ties="kink",
+        conventions=[Convention(([4.0, -7.0], [2.0, 2.0]), ([0.0, 0.0], [0.0, 0.0]))],
+    ),
+    tg.remainder: entrywise(
+        np.remainder,
+        draw=uneven,
+        zeros="pole",
+        ties="kink",
+        conventions=[Convention(([4.0, -7.0, 1.0, 1.0], [2.0, 2.0, np.inf, 0.1]), ([1.0] * 4, [-2.0, 4.0, 0.0, -9.0]))],
+    ),
+    tg.fmod: entrywise(
+        np.fmod,
+        draw=uneven,
+        zeros="pole",
+        ties="kink",
+        conventions=[
+            Convention(([4.0, -7.0, 1.0], [2.0, 2.0, np.inf]), ([1.0, 1.0, 1.0], [-2.0, 3.0, 0.0])),
+            Convention(
+                ([1.0], [0.1]), ([1.0], [-9.0])
+            ),  # 0.1 is a little more than a tenth, but 1 / 0.1 is rounded to 10
+        ],
+    ),
+    tg.divmod: entrywise(
+        np.divmod,
+        draw=uneven,
+        zeros="pole",
+        ties="kink",
+        conventions=[Convention(([4.0, -7.0], [2.0, 2.0]), ([1.0, 1.0], [-2.0, 4.0]))],
+    ),
+    _fraction: unary(lambda x: np.modf(x)[0], between_steps),
+    tg.modf: unary(
+        np.modf, between_steps, conventions=[Convention(([-1.0, 0.0, 2.0, np.inf],), ([1.0, 1.0, 1.0, 1.0],))]
+    ),
+    # signs, powers of two, and the plane
+    tg.copysign: entrywise(
+        np.copysign,
+        draw=distinct,
+        zeros="kink",
+        conventions=[
+            Convention(([0.0, -0.0, 2.0, -2.0], [-1.0, 1.0, -0.0, -3.0]), ([0.0, 0.0, -1.0, 1.0], [0.0] * 4)),
+        ],
+    ),
+    tg.ldexp: entrywise(
+        np.ldexp,
+        draw=exponent_last,
+        refusals=[(([1.0], [0.5]), DtypeError, "ldexp: ")],
+    ),
+    tg.hypot: entrywise(
+        np.hypot,
+        draw=off_zero,
+        zeros="kink",
+        conventions=[
+            Convention(
+                ([0.0, -0.0, 3e200, -3e-200, -np.inf, 1.0, np.inf], [0.0, 0.0, 4e200, 4e-200, 1.0, np.inf, np.inf]),
+                ([0.0, 0.0, 0.6, -0.6, -1.0, 0.0, 1.0], [0.0, 0.0, 0.8, 0.8, 0.0, 1.0, 1.0]),
+            ),
+        ],
+    ),
+    tg.arctan2: entrywise(
+        np.arctan2,
+        draw=off_zero,
+        zeros="kink",
+        conventions=[
+            Convention(
+                ([0.0, -0.0, 3e200, 1.0, np.inf, 0.0], [0.0, -0.0, 4e200, np.inf, -np.inf, -2.0]),
+                ([0.0, 0.0, 1.6e-201, 0.0, 0.0, -0.5], [0.0, 0.0, -1.2e-201, 0.0, 0.0, 0.0]),
+            ),
+        ],
+    ),
+    # the larger and the smaller
     tg.maximum: entrywise(
         np.maximum,
         draw=distinct,
@@ -85,5 +229,29 @@ CASES = {
         zeros="kink",
         ties="kink",
         conventions=[Convention(([3.0, 0.0], [3.0, -0.0]), HALVES)],
+    ),
+    tg.fmax: entrywise(
+        np.fmax,
+        draw=distinct,
+        zeros="kink",
+        ties="kink",
+        conventions=[
+            Convention(([3.0, 0.0], [3.0, -0.0]), HALVES),
+            Convention(
+                ([np.nan, 2.0, np.nan, 5.0], [1.0, np.nan, np.nan, 3.0]), ([0.0, 1.0, 0.0, 1.0], [1.0, 0.0, 0.0, 0.0])
+            ),
+        ],
+    ),
+    tg.fmin: entrywise(
+        np.fmin,
+        draw=distinct,
+        zeros="kink",
+        ties="kink",
+        conventions=[
+            Convention(([3.0, 0.0], [3.0, -0.0]), HALVES),
+            Convention(
+                ([np.nan, 2.0, np.nan, 5.0], [1.0, np.nan, np.nan, 3.0]), ([0.0, 1.0, 0.0, 0.0], [1.0, 0.0, 0.0, 1.0])
+            ),
+        ],
     ),
 }

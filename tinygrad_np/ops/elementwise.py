@@ -6,42 +6,69 @@ in, an array out, and a `Tensor` among them makes the result a Tensor.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
-from tinygrad_np.errors import RangeError
+from tinygrad_np.derived import Derived
+from tinygrad_np.errors import ArgumentError, RangeError
+from tinygrad_np.ops.logic import equal as equal
+from tinygrad_np.ops.logic import isfinite, isinf, isnan, logical_and, logical_not
+from tinygrad_np.ops.logic import logical_or as logical_or
+from tinygrad_np.ops.logic import not_equal as not_equal
 from tinygrad_np.ops.shape import astype
 from tinygrad_np.primitives import primitive
-from tinygrad_np.values import Array
+from tinygrad_np.values import Array, Value, operand
 
 __all__ = [
+    "abs",
     "absolute",
     "add",
+    "arctan2",
+    "around",
+    "atan2",
+    "ceil",
+    "copysign",
     "divide",
+    "divmod",
     "dropout_mask",
-    "equal",
     "exp",
-    "greater",
-    "greater_equal",
+    "fabs",
+    "fix",
+    "float_power",
+    "floor",
+    "floor_divide",
+    "fmax",
+    "fmin",
+    "fmod",
+    "heaviside",
+    "hypot",
     "keep_where",
-    "less",
-    "less_equal",
+    "ldexp",
     "log",
-    "logical_not",
-    "logical_or",
+    "logaddexp",
+    "logaddexp2",
     "maximum",
     "minimum",
+    "mod",
+    "modf",
     "multiply",
     "negative",
-    "not_equal",
+    "positive",
+    "pow",
     "power",
     "relu",
+    "remainder",
+    "rint",
+    "round",
     "sigmoid",
     "sign",
     "sqrt",
     "subtract",
     "tanh",
+    "true_divide",
+    "trunc",
     "where",
 ]
 
@@ -57,145 +84,7 @@ _INTEGERS: dict[str, np.dtype[Any]] = {
 }  # the integer type as wide as each float type
 
 
-# --- constants: what jumps or answers yes or no has no slope --------------------------------------------------------
-
-
-@primitive
-def sign(x: Array, /) -> Any:
-    """-1, 0 or 1; a constant to differentiation.
-
-    Examples
-    --------
-    >>> sign([-2.0, 0.0, 3.0])
-    array([-1.,  0.,  1.])
-    """
-    return np.sign(x)
-
-
-sign.def_vjp(x=None)
-
-
-@primitive
-def logical_not(x: Array, /) -> Any:
-    """Whether `x` is zero.
-
-    Examples
-    --------
-    >>> logical_not([0, 2])
-    array([ True, False])
-    """
-    return np.logical_not(x)
-
-
-logical_not.def_vjp(x=None)
-
-
-@primitive
-def logical_or(x: Array, y: Array, /) -> Any:
-    """Whether `x` or `y` is not zero.
-
-    Examples
-    --------
-    >>> logical_or([0, 2], [0, 0])
-    array([False,  True])
-    """
-    return np.logical_or(x, y)
-
-
-logical_or.def_vjp(x=None, y=None)
-
-
-@primitive
-def equal(x: Array, y: Array, /) -> Any:
-    """``x == y``.
-
-    Examples
-    --------
-    >>> equal([1, 2], 2)
-    array([False,  True])
-    """
-    return np.equal(x, y)
-
-
-equal.def_vjp(x=None, y=None)
-
-
-@primitive
-def not_equal(x: Array, y: Array, /) -> Any:
-    """``x != y``.
-
-    Examples
-    --------
-    >>> not_equal([1, 2], 2)
-    array([ True, False])
-    """
-    return np.not_equal(x, y)
-
-
-not_equal.def_vjp(x=None, y=None)
-
-
-@primitive
-def greater(x: Array, y: Array, /) -> Any:
-    """``x > y``.
-
-    Examples
-    --------
-    >>> greater([1, 2, 3], 2)
-    array([False, False,  True])
-    """
-    return np.greater(x, y)
-
-
-greater.def_vjp(x=None, y=None)
-
-
-@primitive
-def greater_equal(x: Array, y: Array, /) -> Any:
-    """``x >= y``.
-
-    Examples
-    --------
-    >>> greater_equal([1, 2, 3], 2)
-    array([False,  True,  True])
-    """
-    return np.greater_equal(x, y)
-
-
-greater_equal.def_vjp(x=None, y=None)
-
-
-@primitive
-def less(x: Array, y: Array, /) -> Any:
-    """``x < y``.
-
-    Examples
-    --------
-    >>> less([1, 2, 3], 2)
-    array([ True, False, False])
-    """
-    return np.less(x, y)
-
-
-less.def_vjp(x=None, y=None)
-
-
-@primitive
-def less_equal(x: Array, y: Array, /) -> Any:
-    """``x <= y``.
-
-    Examples
-    --------
-    >>> less_equal([1, 2, 3], 2)
-    array([ True,  True, False])
-    """
-    return np.less_equal(x, y)
-
-
-less_equal.def_vjp(x=None, y=None)
-
-
-# --- gates ----------------------------------------------------------------------------------------------------------
+# --- gates ------------------------------------------------------------------------------------------------------------
 
 
 @primitive(broadcasts=True)
@@ -208,7 +97,8 @@ def keep_where(x: Array, condition: Array, /) -> Any:
     >>> keep_where([1.0, np.inf], [True, False])
     array([1., 0.])
     """
-    if np.ndim(x) == 0 or condition.dtype != bool or x.dtype.char not in _INTEGERS or not x.dtype.isnative:
+    asked = isinstance(condition, np.ndarray) and condition.dtype == bool
+    if not asked or np.ndim(x) == 0 or x.dtype.char not in _INTEGERS or not x.dtype.isnative:
         return np.where(condition, x, 0)
     # A choice per entry costs a branch that the processor cannot foresee. A product with 0 or 1 does not, and of the
     # bits, taken as an integer, it gives exactly 0 or all of them.
@@ -218,6 +108,34 @@ def keep_where(x: Array, condition: Array, /) -> Any:
 keep_where.def_vjp(
     x=lambda g, condition: keep_where(g, condition),
     condition=None,
+)
+
+
+@primitive(broadcasts=True)
+def where(condition: Array, x: Any = None, y: Any = None, /) -> Any:
+    """`x` where the condition holds, `y` elsewhere. Both are computed: ``where(x > 0, log(x), 0)`` has NaN slopes.
+
+    Raises
+    ------
+    ArgumentError
+        Without `x` and `y`, for which NumPy has the places where the condition holds: that is ``nonzero``.
+
+    Examples
+    --------
+    >>> where([True, False], 1.0, [2.0, 3.0])
+    array([1., 3.])
+    """
+    if x is None or y is None:
+        raise ArgumentError(
+            "where: expected arguments (condition, x, y); the places where a condition holds are nonzero(condition)"
+        )
+    return np.where(condition, x, y)
+
+
+where.def_vjp(
+    condition=None,
+    x=lambda g, condition: keep_where(g, condition),
+    y=lambda g, condition: keep_where(g, logical_not(condition)),
 )
 
 
@@ -236,25 +154,6 @@ def relu(x: Array, /) -> Any:
 
 
 relu.def_vjp(x=lambda g, x: keep_where(g, x > 0))
-
-
-@primitive(broadcasts=True)
-def where(condition: Array, x: Array, y: Array, /) -> Any:
-    """`x` where the condition holds, `y` elsewhere. Both are computed: ``where(x > 0, log(x), 0)`` has NaN slopes.
-
-    Examples
-    --------
-    >>> where([True, False], 1.0, [2.0, 3.0])
-    array([1., 3.])
-    """
-    return np.where(condition, x, y)
-
-
-where.def_vjp(
-    condition=None,
-    x=lambda g, condition: keep_where(g, condition),
-    y=lambda g, condition: keep_where(g, logical_not(condition)),
-)
 
 
 @primitive(broadcasts=True)
@@ -278,7 +177,155 @@ dropout_mask.def_vjp(
 )
 
 
-# --- exponentials and their kin -------------------------------------------------------------------------------------
+# --- steps ------------------------------------------------------------------------------------------------------------
+
+
+def _flat(g: Any) -> Any:
+    """The rule of what is constant between steps: a slope of 0, and no end of the graph."""
+    return keep_where(g, False)
+
+
+@primitive
+def sign(x: Array, /) -> Any:
+    """-1, 0 or 1.
+
+    Kinks: the slope is 0 everywhere, at the steps too.
+
+    Examples
+    --------
+    >>> sign([-2.0, 0.0, 3.0])
+    array([-1.,  0.,  1.])
+    """
+    return np.sign(x)
+
+
+sign.def_vjp(x=_flat)
+
+
+@primitive
+def floor(x: Array, /) -> Any:
+    """The largest whole number that is not above `x`.
+
+    Kinks: the slope is 0 everywhere, at the steps too.
+
+    Examples
+    --------
+    >>> floor([-1.5, 1.5])
+    array([-2.,  1.])
+    """
+    return np.floor(x)
+
+
+floor.def_vjp(x=_flat)
+
+
+@primitive
+def ceil(x: Array, /) -> Any:
+    """The smallest whole number that is not below `x`.
+
+    Kinks: the slope is 0 everywhere, at the steps too.
+
+    Examples
+    --------
+    >>> ceil([-1.5, 1.5])
+    array([-1.,  2.])
+    """
+    return np.ceil(x)
+
+
+ceil.def_vjp(x=_flat)
+
+
+@primitive
+def rint(x: Array, /) -> Any:
+    """The nearest whole number; the even one of two.
+
+    Kinks: the slope is 0 everywhere, at the steps too.
+
+    Examples
+    --------
+    >>> rint([0.5, 1.2, 1.5])
+    array([0., 1., 2.])
+    """
+    return np.rint(x)
+
+
+rint.def_vjp(x=_flat)
+
+
+@primitive
+def trunc(x: Array, /) -> Any:
+    """The nearest whole number towards 0.
+
+    Kinks: the slope is 0 everywhere, at the steps too.
+
+    Examples
+    --------
+    >>> trunc([-1.5, 1.5])
+    array([-1.,  1.])
+    """
+    return np.trunc(x)
+
+
+trunc.def_vjp(x=_flat)
+
+
+@primitive
+def fix(x: Array, /) -> Any:
+    """The nearest whole number towards 0, as `trunc`.
+
+    Kinks: the slope is 0 everywhere, at the steps too.
+
+    Examples
+    --------
+    >>> fix([-1.5, 1.5])
+    array([-1.,  1.])
+    """
+    return np.fix(x)
+
+
+fix.def_vjp(x=_flat)
+
+
+@primitive
+def round(a: Array, /, decimals: int = 0) -> Any:
+    """The nearest number with so many decimals (negative: tens, hundreds); the even one of two.
+
+    Kinks: the slope is 0 everywhere, at the steps too.
+
+    Examples
+    --------
+    >>> round([1.25, -3.0], 1)
+    array([ 1.2, -3. ])
+    """
+    return np.round(a, decimals)
+
+
+round.def_vjp(a=_flat)
+around = round
+
+
+@primitive(broadcasts=True)
+def heaviside(x: Array, h0: Array, /) -> Any:
+    """0 where `x` is negative, 1 where it is positive, and `h0` where it is 0.
+
+    Kinks: the slope by `x` is 0 everywhere, at the step too.
+
+    Examples
+    --------
+    >>> heaviside([-2.0, 0.0, 3.0], 0.5)
+    array([0. , 0.5, 1. ])
+    """
+    return np.heaviside(x, h0)
+
+
+heaviside.def_vjp(
+    x=_flat,
+    h0=lambda g, x: keep_where(g, equal(x, 0)),
+)
+
+
+# --- exponentials and their kin ---------------------------------------------------------------------------------------
 
 
 @primitive
@@ -359,7 +406,53 @@ def sigmoid(x: Array, /) -> Any:
 sigmoid.def_vjp(x=lambda g, out: g * out * (1 - out))
 
 
-# --- arithmetic -----------------------------------------------------------------------------------------------------
+@primitive(broadcasts=True)
+def logaddexp(x: Array, y: Array, /) -> Any:
+    """``log(exp(x) + exp(y))``, without overflow.
+
+    Kinks: where both are -inf, or both inf, each gets half of the gradient.
+
+    Examples
+    --------
+    >>> logaddexp([0.0, 1e4], [0.0, -1e4])
+    array([6.93147181e-01, 1.00000000e+04])
+    """
+    return np.logaddexp(x, y)
+
+
+def _above(x: Any, y: Any) -> Any:
+    """``x - y``, and 0 where both are the same infinity."""
+    apart = logical_or(isfinite(x), not_equal(x, y))
+    return keep_where(x, apart) - keep_where(y, apart)
+
+
+logaddexp.def_vjp(
+    x=lambda g, x, y: g * sigmoid(_above(x, y)),
+    y=lambda g, x, y: g * sigmoid(_above(y, x)),
+)
+
+
+@primitive(broadcasts=True)
+def logaddexp2(x: Array, y: Array, /) -> Any:
+    """``log2(2 ** x + 2 ** y)``, without overflow.
+
+    Kinks: where both are -inf, or both inf, each gets half of the gradient.
+
+    Examples
+    --------
+    >>> logaddexp2([0.0, 1e4], [0.0, -1e4])
+    array([1.e+00, 1.e+04])
+    """
+    return np.logaddexp2(x, y)
+
+
+logaddexp2.def_vjp(
+    x=lambda g, x, y: g * sigmoid(_above(x, y) * math.log(2)),
+    y=lambda g, x, y: g * sigmoid(_above(y, x) * math.log(2)),
+)
+
+
+# --- arithmetic -------------------------------------------------------------------------------------------------------
 
 
 @primitive(broadcasts=True)
@@ -432,13 +525,15 @@ divide.def_vjp(
     x=lambda g, y: g / y,
     y=lambda g, out, y: -g * out / y,
 )
+true_divide = divide
 
 
 @primitive(broadcasts=True)
 def power(x: Array, y: Array, /) -> Any:
     """``x ** y``. The slope by `y` is NaN for a negative `x`, where the power is real at isolated exponents only.
 
-    Kinks: at ``x == 0`` the slope by `x` is 0 where ``y == 0``, and the slope by `y` is 0 where ``y >= 0``.
+    Kinks: at ``x == 0`` the slope by `x` is 0 where ``y == 0``, and the slope by `y` is 0 where ``y >= 0``
+    and infinite elsewhere.
 
     Examples
     --------
@@ -456,16 +551,57 @@ def power(x: Array, y: Array, /) -> Any:
 
 
 def _power_by_x(g: Any, x: Any, y: Any) -> Any:
-    # Where nothing depends on y, 0 * x**0 is the slope at y = 0. Where something may, only the slope at x = y = 0 needs
-    # that, and y * x**(y - 1) has the right slope by y everywhere else.
-    less_one = y - (y != 0) if isinstance(y, (int, float)) else real(y) - logical_or(x, y)
+    # 0 * x**0 is the slope at y = 0. Where that may be differentiated by y, only x = y = 0 takes it, as y * x**(y - 1)
+    # has the right slope by y everywhere else.
+    live = isinstance(y, Value) and y._node is not None
+    less_one = real(y) - (logical_or(x, y) if live else y != 0)
     return g * (y * x**less_one)
+
+
+def _power_by_y(g: Any, out: Any, x: Any, y: Any) -> Any:
+    if isinstance(x, (int, float)) and 0 < x < math.inf:
+        return g * out * log(x)
+    # Where log(x) is infinite, at 0 and infinity, the power may be a constant 0; at x = y = 0 the slope is 0 too.
+    resting = logical_and(x >= 0, logical_or(out == 0, logical_not(logical_or(x, y))))
+    return g * out * log(where(resting, 1, real(x)))
 
 
 power.def_vjp(
     x=lambda g, x, y: _power_by_x(g, x, y),
-    y=lambda g, out, x: g * out * log(real(x) + (x == 0)),  # where x is 0: out * log(1)
+    y=lambda g, out, x, y: _power_by_y(g, out, x, y),
 )
+pow = power
+
+
+@Derived
+def float_power(x: Any, y: Any) -> Any:
+    """``x ** y`` in float64 at least, of integers too, so that negative exponents are welcome.
+
+    Kinks: as of `power`.
+
+    Examples
+    --------
+    >>> float_power([1, 2], -1)
+    array([1. , 0.5])
+    """
+    x, y = operand("float_power", x), operand("float_power", y)
+    dtype = np.result_type(x.dtype, y.dtype, np.float64)
+    return power(*(v if v.dtype == dtype else astype(v, dtype) for v in (x, y)))
+
+
+@primitive
+def positive(x: Array, /) -> Any:
+    """``+x``.
+
+    Examples
+    --------
+    >>> positive([1.0, -2.0])
+    array([ 1., -2.])
+    """
+    return np.positive(x)
+
+
+positive.def_vjp(x=lambda g: g)
 
 
 @primitive
@@ -498,6 +634,223 @@ def absolute(x: Array, /) -> Any:
 
 
 absolute.def_vjp(x=lambda g, x: g * sign(x))
+abs = absolute
+
+
+@primitive
+def fabs(x: Array, /) -> Any:
+    """``|x|`` as a float, of integers too.
+
+    Kinks: the slope at 0 is 0.
+
+    Examples
+    --------
+    >>> fabs([1, -2])
+    array([1., 2.])
+    """
+    return np.fabs(x)
+
+
+fabs.def_vjp(x=lambda g, x: g * sign(x))
+
+
+# --- division with a remainder ----------------------------------------------------------------------------------------
+
+
+@primitive(broadcasts=True)
+def floor_divide(x: Array, y: Array, /) -> Any:
+    """``x // y``, the largest whole number that is not above the quotient.
+
+    Kinks: the slopes are 0 everywhere, at the steps too.
+
+    Examples
+    --------
+    >>> floor_divide([7.0, -7.0], 2.0)
+    array([ 3., -4.])
+    """
+    return np.floor_divide(x, y)
+
+
+floor_divide.def_vjp(
+    x=_flat,
+    y=_flat,
+)
+
+
+@primitive(broadcasts=True)
+def remainder(x: Array, y: Array, /) -> Any:
+    """``x % y``, what `floor_divide` leaves, with the sign of `y`.
+
+    Kinks: where it jumps to 0 the slopes are those of the piece that begins there, 1 by `x`.
+
+    Examples
+    --------
+    >>> remainder([7.0, -7.0], 2.0)
+    array([1., 1.])
+    """
+    return np.remainder(x, y)
+
+
+remainder.def_vjp(
+    x=lambda g: g,
+    y=lambda g, x, y: -g * floor_divide(x, y),
+)
+mod = remainder
+
+
+@primitive(broadcasts=True)
+def fmod(x: Array, y: Array, /) -> Any:
+    """What division leaves when the quotient is cut off towards 0, with the sign of `x`.
+
+    Kinks: where it jumps to 0 the slopes are those of the piece that begins there, 1 by `x`.
+
+    Examples
+    --------
+    >>> fmod([7.0, -7.0], 2.0)
+    array([ 1., -1.])
+    """
+    return np.fmod(x, y)
+
+
+fmod.def_vjp(
+    x=lambda g: g,
+    y=lambda g, out, x, y: -g * rint((x - out) / y),  # trunc(x / y) may be one off, as x / y is rounded
+)
+
+
+@Derived
+def divmod(x: Any, y: Any) -> tuple[Any, Any]:
+    """``(x // y, x % y)``: see `floor_divide` and `remainder`.
+
+    Examples
+    --------
+    >>> divmod([7.0, -7.0], 2.0)
+    (array([ 3., -4.]), array([1., 1.]))
+    """
+    return floor_divide(x, y), remainder(x, y)
+
+
+@primitive
+def _fraction(x: Array, /) -> Any:
+    """`x` without its whole part."""
+    return np.modf(x)[0]
+
+
+_fraction.def_vjp(x=lambda g: g)
+
+
+@Derived
+def modf(x: Any) -> tuple[Any, Any]:
+    """The fractional and the whole part, both with the sign of `x`.
+
+    Kinks: at whole numbers too the slope of the fraction is 1, and that of the whole part is 0.
+
+    Examples
+    --------
+    >>> modf([2.5, -2.5])
+    (array([ 0.5, -0.5]), array([ 2., -2.]))
+    """
+    fraction = _fraction(x)
+    return fraction, trunc(astype(x, fraction.dtype))
+
+
+# --- signs, powers of two, and the plane ------------------------------------------------------------------------------
+
+
+@primitive(broadcasts=True)
+def copysign(x: Array, y: Array, /) -> Any:
+    """``|x|`` with the sign of `y`.
+
+    Kinks: the slope by `x` is 0 at ``x == 0``; the slope by `y` is 0 everywhere.
+
+    Examples
+    --------
+    >>> copysign([1.0, -2.0], [-1.0, -0.0])
+    array([-1., -2.])
+    """
+    return np.copysign(x, y)
+
+
+copysign.def_vjp(
+    x=lambda g, out, x: g * (sign(x) * sign(out)),
+    y=_flat,
+)
+
+
+@primitive(broadcasts=True)
+def ldexp(x: Array, exponent: Array, /) -> Any:
+    """``x * 2 ** exponent``, for exponents that are integers.
+
+    Examples
+    --------
+    >>> ldexp([1.0, 3.0], [2, -1])
+    array([4. , 1.5])
+    """
+    return np.ldexp(x, exponent)
+
+
+ldexp.def_vjp(
+    x=lambda g, exponent: ldexp(g, exponent),
+    exponent=None,
+)
+
+
+@primitive(broadcasts=True)
+def hypot(x: Array, y: Array, /) -> Any:
+    """``sqrt(x ** 2 + y ** 2)``, without overflow between.
+
+    Kinks: the slopes at the origin are 0; at infinity they are 1 or -1 by what is infinite, and 0 by what is not.
+
+    Examples
+    --------
+    >>> hypot([3.0, 3e200], [4.0, 4e200])
+    array([5.e+000, 5.e+200])
+    """
+    return np.hypot(x, y)
+
+
+def _cosine(x: Any, r: Any) -> Any:
+    """``x / r``, where `r` is the length of a vector of which `x` is a part."""
+    ends = logical_or(isinf(r), r == 0)
+    return where(ends, sign(x) * isinf(x), x) / where(ends, 1, r)
+
+
+hypot.def_vjp(
+    x=lambda g, out, x: g * _cosine(x, out),
+    y=lambda g, out, y: g * _cosine(y, out),
+)
+
+
+@primitive(broadcasts=True)
+def arctan2(y: Array, x: Array, /) -> Any:
+    """The angle of the vector (x, y) from the axis of `x`: from -pi to pi. Mind the order of arguments.
+
+    Kinks: the slopes at the origin are 0.
+
+    Examples
+    --------
+    >>> arctan2([0.0, 1.0], [1.0, 0.0])
+    array([0.        , 1.57079633])
+    """
+    return np.arctan2(y, x)
+
+
+def _turned(g: Any, x: Any, r: Any) -> Any:
+    return g * (_cosine(x, r) / (r + (r == 0)))
+
+
+arctan2.def_vjp(
+    y=lambda g, y, x: _turned(g, x, hypot(y, x)),
+    x=lambda g, y, x: _turned(-g, y, hypot(y, x)),
+)
+atan2 = arctan2
+
+
+# --- the larger and the smaller ---------------------------------------------------------------------------------------
+
+
+def _share(g: Any, wins: Any, ties: Any) -> Any:
+    return keep_where(g, wins) + keep_where(g * 0.5, ties)
 
 
 @primitive(broadcasts=True)
@@ -540,5 +893,43 @@ minimum.def_vjp(
 )
 
 
-def _share(g: Any, wins: Any, ties: Any) -> Any:
-    return keep_where(g, wins) + keep_where(g * 0.5, ties)
+@primitive(broadcasts=True)
+def fmax(x: Array, y: Array, /) -> Any:
+    """The larger of `x` and `y`, and the other one where one is NaN.
+
+    Kinks: where they are equal each gets half of the gradient; where both are NaN none does.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> fmax([1.0, 5.0, np.nan], 3.0)
+    array([3., 5., 3.])
+    """
+    return np.fmax(x, y)
+
+
+fmax.def_vjp(
+    x=lambda g, x, y: _share(g, logical_or(x > y, isnan(y) > isnan(x)), x == y),
+    y=lambda g, x, y: _share(g, logical_or(y > x, isnan(x) > isnan(y)), x == y),
+)
+
+
+@primitive(broadcasts=True)
+def fmin(x: Array, y: Array, /) -> Any:
+    """The smaller of `x` and `y`, and the other one where one is NaN.
+
+    Kinks: where they are equal each gets half of the gradient; where both are NaN none does.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> fmin([1.0, 5.0, np.nan], 3.0)
+    array([1., 3., 3.])
+    """
+    return np.fmin(x, y)
+
+
+fmin.def_vjp(
+    x=lambda g, x, y: _share(g, logical_or(x < y, isnan(y) > isnan(x)), x == y),
+    y=lambda g, x, y: _share(g, logical_or(y < x, isnan(x) > isnan(y)), x == y),
+)

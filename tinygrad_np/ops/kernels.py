@@ -17,7 +17,7 @@ from tinygrad_np.ops.conv import _first_maxima, _pads, conv2d, conv2d_relu_pool
 from tinygrad_np.ops.elementwise import _INTEGERS, dropout_mask, relu, tanh
 from tinygrad_np.ops.linalg import add_bias, dense, dense_relu, matmul
 from tinygrad_np.ops.losses import _check_labels, cross_entropy, hinge, mse
-from tinygrad_np.ops.reductions import _kept_shape, sum
+from tinygrad_np.ops.reductions import _NOT_GIVEN, _kept_shape, sum
 from tinygrad_np.values import Array
 
 Live = tuple[bool, ...]
@@ -122,8 +122,10 @@ tanh.def_kernel(_tanh, _tanh_gradients)
 # --- sums -------------------------------------------------------------------------------------------------------------
 
 
-def _sum(_: Lend, x: Array, axis: Any, keepdims: bool) -> tuple[Any] | None:
+def _sum(_: Lend, x: Array, axis: Any, keepdims: bool, dtype: Any, initial: Any, where: Any) -> tuple[Any] | None:
     if type(x) is not np.ndarray or x.dtype not in _ZERO:
+        return None
+    if dtype is not None or initial is not _NOT_GIVEN or where is not True:
         return None
     return (x.sum(axis, keepdims=keepdims),)
 
