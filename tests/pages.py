@@ -24,6 +24,7 @@ FLOATS = (np.float16, np.float32, np.float64, np.longdouble)
 OTHERS = (np.int64, np.bool_)
 LETTERS = {"float16": "f2", "float32": "f4", "float64": "f8", str(np.dtype(np.longdouble)): "g"} | {
     "int64": "i8",
+    "int8": "i1",
     "bool": "b1",
 }
 
@@ -35,8 +36,8 @@ is made from the registry by `python -m tests.pages`, and a test keeps it true.
 **Order**: *any* means that gradients of gradients, to any order, are right; *zero* that gradients flow and are 0 (the
 function is a staircase); *constant* that the result carries no gradient (yes or no, or places). **Kinks**: the
 convention where there is no slope, or more than one. **Dtypes** of the result for arguments of half, single, double and
-long double precision (f2 f4 f8 g), integers (i8) and bools (b1); *kept* where floats stay what they are; `-` where
-NumPy does not compute in it. The gradient has the argument's dtype in any case.
+long double precision (f2 f4 f8 g), integers (i8) and bools (b1); *kept* where it is the argument's; `-` where NumPy
+does not compute in it. The gradient has the argument's dtype in any case.
 """
 TABLE = "| function | what | order | kinks | dtypes |\n| --- | --- | --- | --- | --- |"
 
@@ -91,8 +92,10 @@ def dtypes(function: Any) -> str:
                 results.append("-")
     floats, others = results[: len(FLOATS)], results[len(FLOATS) :]
     kept = floats == [LETTERS[str(np.dtype(d))] for d in FLOATS]
-    shown = "kept" if kept else floats[0] if len(set(floats)) == 1 else " ".join(floats)
-    return shown if len(set(results)) == 1 else f"{shown}; i8: {others[0]}, b1: {others[1]}"
+    if len(set(results)) == 1 or (kept and others == ["i8", "b1"]):
+        return "kept" if kept else results[0]
+    shown = "floats kept" if kept else floats[0] if len(set(floats)) == 1 else " ".join(floats)
+    return f"{shown}; i8: {others[0]}, b1: {others[1]}"
 
 
 def page() -> str:

@@ -9,7 +9,6 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache, wraps
 from inspect import signature
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,7 +24,7 @@ _lock = threading.Lock()
 _open: list[debug] = []
 _swapped: dict[Any, tuple[str, Any, Any]] = {}  # by object: an attribute, what looks and is there now, what was there
 _compiled = Primitive.compiled
-_PATHS = tuple(f"{Path(str(module.__file__)).parent}{os.sep}" for module in (primitives, np))
+_PATHS = tuple(str(module.__file__).rpartition(os.sep)[0] + os.sep for module in (primitives, np))
 _GATES = ("where", "keep_where", "select", "choose", "piecewise")
 
 

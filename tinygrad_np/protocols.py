@@ -5,7 +5,6 @@ NumPy asks a Tensor what to do (``__array_ufunc__``, ``__array_function__``); th
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping
 from functools import cache
 from inspect import Parameter, Signature, signature
@@ -67,6 +66,8 @@ def nearest(name: str) -> str | None:
     >>> nearest("add.reduce"), nearest("expm2"), nearest("histogram")
     ('sum', 'expm1', None)
     """
+    import difflib  # where used: it takes a tenth of the package's time to load
+
     if name.endswith(".outer"):
         return name.removesuffix(".outer")
     close = difflib.get_close_matches(name.rsplit(".")[-1], ops.__all__, 1, 0.75)
