@@ -17,6 +17,7 @@ from tinygrad_np import ops
 from tinygrad_np.derived import Derived
 from tinygrad_np.errors import TinygradError
 from tinygrad_np.primitives import Primitive
+from tinygrad_np.signatures import spelt
 
 PAGE = Path(__file__).parents[1] / "docs" / "functions.md"
 FAMILIES = [m for m in vars(ops).values() if isinstance(m, ModuleType) and hasattr(m, "__all__")]
@@ -51,13 +52,6 @@ def kinks(function: Any) -> str:
     """The convention that a docstring states."""
     found = re.search(r"^Kinks: (.*?)(?=\n\n|\Z)", inspect.getdoc(function) or "", re.MULTILINE | re.DOTALL)
     return " ".join(found[1].split()) if found else ""
-
-
-def parameters(function: Any) -> str:
-    """A signature without annotations."""
-    own = inspect.signature(function)
-    bare = [p.replace(annotation=p.empty) for p in own.parameters.values()]
-    return str(own.replace(parameters=bare, return_annotation=own.empty)).replace(", /)", ")").replace(", /,", ",")
 
 
 def tensors_of(function: Any, dtype: Any = np.float64) -> list[Any]:
@@ -116,7 +110,7 @@ def page() -> str:
             counts[found] += 1
             what = summary(function).replace("|", "\\|")
             cells = (
-                f"`{name}{parameters(function)}`",
+                f"`{name}{spelt(function)}`",
                 what,
                 found,
                 kinks(function).replace("|", "\\|"),

@@ -23,8 +23,8 @@ PACKAGE = ROOT / "tinygrad_np"
 MODULES = sorted(m.name for m in pkgutil.walk_packages([str(PACKAGE)], "tinygrad_np."))
 FLOORS = [
     {"errors"},
-    {"values"},
-    {"program", "signatures", "buffers", "modes", "files", "derived"},
+    {"values", "signatures"},
+    {"program", "buffers", "modes", "files", "derived"},
     {"codegen"},
     {"primitives"},
     {"engine", "profiling", "debugging"},

@@ -146,6 +146,7 @@ T = tg.tensor([[0.1, 0.2], [0.3, 0.4]], requires_grad=True)
         (lambda t: np.add.reduce(t), GraphError, r"np\.add\.reduce, .* nearest covered function is tinygrad_np\.sum"),
         (lambda t: np.multiply.accumulate(t), GraphError, r"covered function is tinygrad_np\.cumprod"),
         (lambda t: np.multiply.outer(t, t), GraphError, r"covered function is tinygrad_np\.multiply"),
+        (lambda t: np.linalg.outer(t[0], t[1]), GraphError, "outer, .*; write it with tinygrad_np's functions"),
         (lambda t: np.dot(t, t), GraphError, r"covered function is tinygrad_np\.matmul"),
         (lambda t: np.histogram(t), GraphError, "write it with tinygrad_np's functions, or make it a primitive"),
         (lambda t: np.add(t, 1, where=[True, False]), GraphError, r"np\.add\(\.\.\., where=\)"),
@@ -289,3 +290,21 @@ def test_numpys_order_of_arguments_is_kept():
     assert np.roll(t, 1, 0).tolist() == [[3.0, 4.0], [1.0, 2.0]]
     assert all(isinstance(p, tg.Tensor) and p.requires_grad for p in np.split(t, 2))
     assert inspect.signature(tg.sum).parameters["keepdims"].kind is inspect.Parameter.KEYWORD_ONLY
+
+
+SHARED = [
+    pytest.param(function, recorded, id=name)
+    for name, function in FUNCTIONS.items()
+    if (recorded := protocols.ours(function)) is not None and protocols._signature(function) is not None
+]
+
+
+@pytest.mark.parametrize(("function", "recorded"), SHARED)
+def test_options_that_numpy_has_too_have_its_defaults(function, recorded):
+    """What is left at NumPy's default is left out when a call is passed on, so that ours must be the same."""
+    theirs, own = inspect.signature(function).parameters, inspect.signature(recorded).parameters
+    not_given = (None, np._NoValue, inspect.Parameter.empty, ...)
+    for name in theirs.keys() & own.keys():
+        ours, numpys = own[name].default, theirs[name].default
+        alike = numpys is np._NoValue or ours == numpys or (ours in not_given and numpys in not_given)
+        assert alike, (name, ours, numpys)

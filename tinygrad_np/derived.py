@@ -9,6 +9,7 @@ from typing import Any
 
 from tinygrad_np import errors
 from tinygrad_np.errors import ArgumentError, TinygradError
+from tinygrad_np.signatures import spelt
 
 registry: dict[str, Derived] = {}
 """Every derived function by ``module.name``."""
@@ -39,7 +40,7 @@ class Derived:
         registry[f"{self.__module__}.{function.__qualname__}"] = self
 
     def __repr__(self) -> str:
-        return f"<function {self}{signature(self.function)}, of primitives>"
+        return f"<function {self}{spelt(self.function)}, of primitives>"
 
     def __str__(self) -> str:
         return str(self.function.__name__)
@@ -59,4 +60,4 @@ class Derived:
         try:
             signature(self.function).bind(*args, **keywords)
         except TypeError as error:
-            raise ArgumentError(f"{self}: expected arguments {signature(self.function)}; {error}") from error
+            raise ArgumentError(f"{self}: expected arguments {spelt(self.function)}; {error}") from error

@@ -16,6 +16,7 @@ from tinygrad_np import errors, ops
 from tinygrad_np.derived import Derived
 from tinygrad_np.errors import ArgumentError, MutationError
 from tinygrad_np.primitives import Primitive
+from tinygrad_np.signatures import spelt
 from tinygrad_np.values import Value
 
 _FACTS = {
@@ -59,19 +60,14 @@ _INSTEAD = {
 
 
 def nearest(name: str) -> str | None:
-    """The covered function that is most like an uncovered one of NumPy's, if any is.
+    """The covered function that does what an uncovered one of NumPy's does, or nearly so, if there is one.
 
     Examples
     --------
-    >>> nearest("add.reduce"), nearest("expm2"), nearest("histogram")
-    ('sum', 'expm1', None)
+    >>> nearest("add.reduce"), nearest("multiply.outer"), nearest("linalg.trace"), nearest("histogram")
+    ('sum', 'multiply', 'trace', None)
     """
-    import difflib  # where used: it takes a tenth of the package's time to load
-
-    if name.endswith(".outer"):
-        return name.removesuffix(".outer")
-    close = difflib.get_close_matches(name.rsplit(".")[-1], ops.__all__, 1, 0.75)
-    found = _INSTEAD.get(name, close[0] if close else None)
+    found = _INSTEAD.get(name, name.removesuffix(".outer").rsplit(".")[-1])
     return found if found in ops.__all__ else None
 
 
@@ -103,6 +99,22 @@ def _signature(function: Any) -> Signature | None:
         return None
 
 
+_BY_PLACE = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+
+
+@cache
+def _alike(function: Any, recorded: Primitive | Derived) -> int:
+    """How many arguments, from the first, NumPy's function and ours take in the same places."""
+    theirs, own = _signature(function), _signature(recorded)
+    count = 0
+    for their, our in zip(theirs.parameters.values(), own.parameters.values(), strict=False) if theirs and own else ():
+        same = our.kind is Parameter.POSITIONAL_ONLY or (our.kind in _BY_PLACE and our.name == their.name)
+        if their.kind not in _BY_PLACE or not same:
+            break
+        count += 1
+    return count
+
+
 def translated(
     function: Any, recorded: Primitive | Derived, args: tuple[Any, ...], keywords: Mapping[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -111,6 +123,8 @@ def translated(
     What NumPy's caller left at its default is left out, so that an option of NumPy's that we do not have matters only
     to who gives it.
     """
+    if not keywords and len(args) <= _alike(function, recorded):
+        return args, {}
     theirs, own = _signature(function), _signature(recorded)
     if theirs is None or own is None:
         return args, dict(keywords)
@@ -133,8 +147,8 @@ def translated(
             named[name] = value
         else:
             raise ArgumentError(
-                f"{recorded}: expected arguments {own}, got np.{function.__name__}'s {name}={value!r:.60}, which is "
-                "not supported; leave it out, or use t.numpy() or t.detach() to drop the graph on purpose"
+                f"{recorded}: expected arguments {spelt(recorded)}, got np.{function.__name__}'s {name}={value!r:.60}, "
+                "which is not supported; leave it out, or use t.numpy() or t.detach() to drop the graph on purpose"
             )
     return tuple(positional), named
 
@@ -143,11 +157,11 @@ def call_function(function: Callable[..., Any], args: tuple[Any, ...], keywords:
     """What a function of NumPy's that is asked for a Tensor returns."""
     if function in _FACTS:
         return function(*_plain(args, None), **_plain(keywords, None))
+    _refuse_out(function.__name__, keywords.get("out"))
     recorded = ours(function)
     if recorded is None:
-        _refuse_out(function.__name__, keywords.get("out"))
-        return function(*_plain(args, spelling(function)), **_plain(keywords, spelling(function)))
-    _refuse_out(function.__name__, keywords.get("out"))
+        name = spelling(function)
+        return function(*_plain(args, name), **_plain(keywords, name))
     positional, named = translated(function, recorded, args, keywords)
     return recorded(*positional, **named)
 

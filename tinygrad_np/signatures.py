@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from inspect import signature
 from typing import Any
 
 from tinygrad_np import errors
@@ -17,6 +18,13 @@ def parameters(function: Function, keyword_only: bool = False) -> tuple[str, ...
         return None
     names: tuple[str, ...] = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
     return names
+
+
+def spelt(function: Function) -> str:
+    """A function's parameters as its user writes them, without annotations."""
+    own = signature(function)
+    bare = [p.replace(annotation=p.empty) for p in own.parameters.values()]
+    return str(own.replace(parameters=bare, return_annotation=own.empty)).replace(", /)", ")").replace(", /,", ",")
 
 
 def read_forward(

@@ -355,10 +355,10 @@ class Tensor(Value):
         return ops.remainder(other, self) if isinstance(other, _OPERANDS) else NotImplemented
 
     def __divmod__(self, other: Any) -> Any:
-        return (self // other, self % other) if isinstance(other, _OPERANDS) else NotImplemented
+        return ops.divmod(self, other) if isinstance(other, _OPERANDS) else NotImplemented
 
     def __rdivmod__(self, other: Any) -> Any:
-        return (other // self, other % self) if isinstance(other, _OPERANDS) else NotImplemented
+        return ops.divmod(other, self) if isinstance(other, _OPERANDS) else NotImplemented
 
     def __and__(self, other: Any) -> Any:
         return _constants(np.bitwise_and, self, other) if isinstance(other, _OPERANDS) else NotImplemented

@@ -38,12 +38,13 @@ class Refused:
 
 @dataclass(frozen=True)
 class Convention:
-    """At a kink: exact inputs, and the exact gradients of the sum of the result."""
+    """At a kink: exact inputs, and the exact gradients of the sum of the result, weighted by a seed."""
 
     arguments: tuple[Any, ...]
     gradients: tuple[Any, ...]  # None where the argument is a constant
     static: tuple[Any, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
+    seed: Any = 1
 
 
 @dataclass(frozen=True)

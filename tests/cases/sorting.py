@@ -68,7 +68,7 @@ CASES = {
             Trial(((3, 4),), (-2,), {"stable": True}),
         ],
         **KINKS,
-        conventions=[Convention(([2.0, 1.0, 1.0, np.nan],), ([1.0, 1.0, 1.0, 1.0],))],
+        conventions=[Convention(([2.0, 1.0, 1.0, np.nan],), ([3.0, 1.0, 2.0, 4.0],), seed=[1, 2, 3, 4])],
         refusals=[
             (([1.0, 2.0], 1), IndexRangeError, "sort: axis 1 is out of bounds"),
             (([1.0, 2.0], -1, "bogosort"), ShapeError, "sort: sort kind must be one of"),
@@ -85,7 +85,7 @@ CASES = {
         ],
         empty=Trial(((0, 2),), (1, -1)),
         **KINKS,
-        conventions=[Convention(([2.0, 1.0, 1.0],), ([1.0, 1.0, 1.0],), (0,))],
+        conventions=[Convention(([2.0, 1.0, 1.0],), ([3.0, 1.0, 2.0],), (1,), seed=[1, 2, 3])],
         refusals=[
             (([1.0, 2.0], 2), ShapeError, "partition: kth.*out of bounds"),
             (([1.0, 2.0], 0.5), DtypeError, "partition: Partition index must be integer"),
