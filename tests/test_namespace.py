@@ -173,6 +173,13 @@ T = tg.tensor([[0.1, 0.2], [0.3, 0.4]], requires_grad=True)
         (lambda t: int(t[0, 0]), GraphError, r"int\(t\) would"),
         (lambda t: complex(t[0, 0]), GraphError, r"complex\(t\) would"),
         (lambda t: [1, 2][t[0, 0]], GraphError, "an index would"),
+        (lambda t: f"{t:.2f}", ValueError, r"format: expected one entry for '.2f', got a tensor of shape \(2, 2\)"),
+        (lambda t: pow(t, 2, 3), TypeError, "unsupported operand"),
+        (lambda t: np.split(t, 0), ValueError, "split: "),
+        (lambda t: np.clip(t, 0, 1, out=np.ones((2, 2))), tg.TinygradError, "clip: expected arguments"),
+        (lambda t: np.insert(np.array([1, 2]), 0, t[0, 0]), TypeError, "insert: "),
+        (lambda t: tg.full_like(np.array([1, 2]), t[0, 0]), TypeError, "full_like: expected an array of floats"),
+        (lambda t: np.full_like(np.array([1, 2]), t[0, 0]), GraphError, "np.copyto"),
         (lambda t: pickle.dumps(t * 2), GraphError, r"a copy would silently drop .* detach\(\)"),
     ],
 )
@@ -237,6 +244,10 @@ METHODS = [
     ("transpose", (1, 0), {}),
     ("var", (), {"axis": (0, 1)}), ("__floordiv__", (2,), {}), ("__mod__", (2,), {}), ("__divmod__", (2,), {}),
     ("__rfloordiv__", (2.5,), {}), ("__rmod__", (2.5,), {}), ("__rdivmod__", (7.5,), {}), ("__contains__", (5.0,), {}),
+    ("mean", (0, None, None, True), {}), ("max", (0, None, True), {}), ("std", (0, None, None, 1), {}),
+    ("cumsum", (0, float), {}), ("take", ([0], 0, None, "wrap"), {}), ("argsort", (0, "stable"), {}),
+    ("searchsorted", (2.0, "right"), {}), ("copy", ("F",), {}), ("clip", (0, 1, None), {}), ("take", ([],), {}),
+    ("sum", (0, "float32"), {}), ("round", (1, None), {}), ("trace", (0, 0, 1, None), {}),
     ("__round__", (1,), {}), ("__len__", (), {}), ("__abs__", (), {}), ("__pos__", (), {}),
     ("__matmul__", (np.ones(2),), {}),
 ]  # fmt: skip
@@ -245,6 +256,8 @@ METHODS = [
 @pytest.mark.parametrize(("name", "args", "keywords"), METHODS)
 def test_methods_are_ndarrays(name, args, keywords):
     array = np.array([[3.0, 1.0], [2.0, 5.0]])
+    if name == "searchsorted":
+        array = np.array([1.0, 2.0, 3.0])
     if name == "choose":
         array = np.array([[0, 1], [1, 5]])
     tensor = tg.tensor(array, requires_grad=array.dtype.kind == "f")
@@ -265,6 +278,13 @@ def test_comparisons_combine_as_in_numpy():
     assert inside.tolist() == [False, True, True]
     assert ((t > 1) ^ (t > 2)).tolist() == [False, True, False]
     assert (np.array([True, False, True]) & (t > 1)).tolist() == [False, False, True]
+    n = tg.tensor([1, 2])
+    assert [(n << 1).tolist(), (8 >> n).tolist(), (1 << n).tolist(), (n >> 1).tolist()] == [
+        [2, 4],
+        [4, 2],
+        [2, 4],
+        [0, 1],
+    ]
     with pytest.raises(tg.TinygradError, match="bitwise_and"):
         _ = t & 1
     assert sum(t).item() == 4.5
@@ -285,6 +305,7 @@ def test_numpys_order_of_arguments_is_kept():
     assert np.clip(t, a_min=2, a_max=None).tolist() == [[2.0, 2.0], [3.0, 4.0]]
     assert np.concatenate((t, t), 1).shape == (2, 4)
     assert np.average(t, 0, np.array([1.0, 3.0])).tolist() == [2.5, 3.5]
+    assert np.clip(t, 2, 3, None).tolist() == [[2.0, 2.0], [3.0, 3.0]]
     assert np.where(t > 2, t, 0).tolist() == [[0.0, 0.0], [3.0, 4.0]]
     assert np.compress([True, False], t, 0).tolist() == [[1.0, 2.0]]
     assert np.roll(t, 1, 0).tolist() == [[3.0, 4.0], [1.0, 2.0]]

@@ -1,5 +1,6 @@
 """Nothing is silently wrong: one tensor in many places, other libraries, memory, seeds, sums in single precision."""
 
+import copy
 import os
 import subprocess
 import sys
@@ -84,6 +85,66 @@ def test_two_one_element_parameters_of_one_value_are_two():
     loss.backward()
     sgd.step()
     assert (a.item(), b.item()) == (-2.0, -4.0)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda t: np.interp(t, [0.0, 1.0, 2.0], np.array([120, 10, 100], np.uint8)),
+        lambda t: np.interp(t, np.array([0, 1, 2], np.uint64), np.array([9, 5, 1], np.uint64)),
+        lambda t: np.interp([0.3], np.array([-100, 100], np.int8), t),
+        lambda t: np.interp([0.3], np.array([False, True]), t),
+        lambda t: np.interp(t, [0.0, 1.0], np.array([True, False])),
+        lambda t: tg.dropout_mask(np.array([2.0, 3.0]), t),
+        lambda t: np.arctan2(t, np.array([True, False])),
+        lambda t: np.arctan2(True, t),
+        lambda t: np.median(np.multiply.outer([1.0, 2.0, 4.0], [1.0, 2.5]) * t, axis=[0, 1]),
+        lambda t: np.quantile(t, 0.3, np.array([0])),
+        lambda t: np.average(t, [0]),
+        lambda t: np.trace(t * [[1.0, 2.0], [3.0, 4.0]], np.uint8(1)),
+        lambda t: np.diag(t * [[1.0, 2.0], [3.0, 4.0]], np.uint8(1)),
+        lambda t: np.fmax(t, -(10**20)),
+        lambda t: np.fmin(t, 10**20),
+        lambda t: np.logaddexp(t, -(10**20)),
+        lambda t: np.arctan2(t, 10**20) * 1e20,
+        lambda t: np.float_power(t, 2) + np.float_power(t / 1e9, 10**20),
+        lambda t: (10**20) ** (t / 50),
+        lambda t: np.resize(t, (tg.tensor(2), 2)),
+        lambda t: np.insert(t, [True, False], 1.0),
+    ],
+)
+def test_unusual_partners_and_options_give_right_gradients(function):
+    """Small integers that wrap around, bools, numbers beyond 64 bits, axes in lists, unsigned offsets."""
+    check_gradients(lambda t: function(t) + 0, [np.array([0.3, 0.7])], np.random.default_rng(0))
+
+
+def test_an_empty_list_takes_nothing():
+    t = tg.tensor([1.0, 2.0], requires_grad=True)
+    for taken in (np.take(t, []), t.take([]), np.take(t, [[]], 0)):
+        assert taken.size == 0
+        assert tg.grad(taken.sum(), t).tolist() == [0.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("function", "options", "change"),
+    [
+        (lambda t, i: tg.set_at(t, i, 0.0), [3], lambda i: i.__setitem__(0, 0)),
+        (lambda t, i: tg.getitem(t, i), [3, 3], lambda i: i.__setitem__(0, 0)),
+        (lambda t, i: tg.getitem(t, (i, None)), [3, 3], lambda i: i.__setitem__(0, 0)),
+        (lambda t, q: np.quantile(t, q), [0.3, 0.9], lambda q: q.__setitem__(0, 0.6)),
+        (lambda t, shift: np.roll(t, shift, 0), [1, 2], lambda shift: shift.pop()),
+        (lambda t, width: np.pad(t, width, "edge"), [1, 2], lambda width: width.reverse()),
+        (lambda t, width: np.pad(t, width, "edge"), {0: 2}, lambda width: width.clear()),
+        (lambda t, reps: np.tile(t, reps), [2], lambda reps: reps.append(3)),
+        (lambda t, axes: np.transpose(t.reshape(2, 2), axes), [0, 1], lambda axes: axes.reverse()),
+    ],
+)
+def test_lists_changed_after_the_call_change_no_gradient(function, options, change):
+    t = tg.tensor([1.0, 2.0, 5.0, 7.0], requires_grad=True)
+    expected = tg.grad((function(t, copy.deepcopy(options)) ** 2).sum(), t)
+    loss = (function(t, options) ** 2).sum()
+    change(options)
+    np.testing.assert_array_equal(tg.grad(loss, t).numpy(), expected.numpy())
 
 
 # --- other libraries --------------------------------------------------------------------------------------------------

@@ -78,6 +78,8 @@ else:
 _CHECK = """\
 if x{i} is array{i} and type(x{i}) is not float and (type(x{i}) is not ndarray or x{i}.dtype.kind not in "fbiu"):
     check_real(op, x{i})
+    if type(x{i}) is int and x{i}.bit_length() > 64:
+        x{i} = array{i} = float(x{i})
 """
 
 _CHECK_SEQUENCE = """\
@@ -152,6 +154,7 @@ def write_call(primitive: Any, node: type, tensor: type) -> Function:
         check = "".join(_CHECK.format(i=i) for i in range(count))
         keep = "".join(_KEEP.format(i=i) for i in range(count))
         each, each_array, nodes = ", ".join(operands), ", ".join(arrays), "".join(f"node{i}, " for i in range(count))
+    keep += "".join(f"if type({name}) in containers:\n    {name} = frozen({name})\n" for name in static)
     keep += "".join(f"{name}_ = guarded({name}_, [{each}])\n" for name in primitive.byproducts)
     text = _CALL.format(
         parameters=", ".join(operands + static),
@@ -293,6 +296,8 @@ _SCOPE = {
     "refuse": errors.refuse,
     "plain": values.plain,
     "kept": values.kept,
+    "containers": (tuple, list, dict),
+    "frozen": values.frozen,
     "guarded": values.guarded,
     "as_result": values.as_result,
     "all_results": values.all_results,

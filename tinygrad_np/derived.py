@@ -52,7 +52,7 @@ class Derived:
             return self.function(*args, **keywords)
         except TinygradError as error:
             raise errors.within(str(self), error) from error
-        except (ValueError, TypeError, IndexError) as error:
+        except (ValueError, TypeError, IndexError, ZeroDivisionError) as error:
             self._bind(args, keywords)
             errors.refuse(error, str(self), args, keywords)
 

@@ -148,7 +148,7 @@ def refuse(error: Exception, op: str, arrays: Iterable[Any], static: dict[str, A
     """Raise what a forward raised again, with the operation's name and arguments added to NumPy's text."""
     if isinstance(error, TinygradError):
         raise
-    kinds = {IndexError: IndexRangeError, ValueError: ShapeError, TypeError: DtypeError}
+    kinds = {IndexError: IndexRangeError, ValueError: ShapeError, TypeError: DtypeError, ZeroDivisionError: RangeError}
     kind = next(ours for theirs, ours in kinds.items() if isinstance(error, theirs))
     got = [f"{a.dtype} {a.shape}" if hasattr(a, "dtype") else repr(a) for a in arrays]
     got += [f"{name}={value!r}" for name, value in static.items()]
@@ -159,6 +159,13 @@ def no_numbers(op: str, dtype: Any) -> DtypeError:
     return DtypeError(
         f"{op}: expected real numbers or bools beside a Tensor, got dtype {dtype}; convert it first, as with "
         "astype(float), or take real and imaginary parts"
+    )
+
+
+def integer_target(op: str, dtype: Any) -> DtypeError:
+    return DtypeError(
+        f"{op}: expected an array of floats for a value that requires gradients, got dtype {dtype}, which would cut it "
+        "off and drop the graph; convert the array with astype(float), or detach() the value"
     )
 
 

@@ -103,7 +103,7 @@ _BY_PLACE = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 
 
 @cache
-def _alike(function: Any, recorded: Primitive | Derived) -> int:
+def alike(function: Any, recorded: Primitive | Derived) -> int:
     """How many arguments, from the first, NumPy's function and ours take in the same places."""
     theirs, own = _signature(function), _signature(recorded)
     count = 0
@@ -123,13 +123,12 @@ def translated(
     What NumPy's caller left at its default is left out, so that an option of NumPy's that we do not have matters only
     to who gives it.
     """
-    if not keywords and len(args) <= _alike(function, recorded):
+    if not keywords and len(args) <= alike(function, recorded):
         return args, {}
     theirs, own = _signature(function), _signature(recorded)
     if theirs is None or own is None:
         return args, dict(keywords)
-    kinds = {p.kind for s in (theirs, own) for p in s.parameters.values()}
-    if Parameter.VAR_POSITIONAL in kinds or Parameter.VAR_KEYWORD in kinds:
+    if any(p.kind is Parameter.VAR_POSITIONAL for s in (theirs, own) for p in s.parameters.values()):
         return args, dict(keywords)
     given = theirs.bind(*args, **keywords).arguments
     positional, named = list[Any](), dict[str, Any]()
@@ -139,7 +138,9 @@ def translated(
         if name not in given or given[name] is parameter.default or (name == "out" and given[name] is None):
             continue
         value = given[name]
-        if name in own.parameters and name not in first:
+        if parameter.kind is Parameter.VAR_KEYWORD:
+            named |= value
+        elif name in own.parameters and name not in first:
             named[name] = value
         elif place < len(first) and place == len(positional):
             positional.append(value)

@@ -31,6 +31,24 @@ class Leaf(Node):
         return f"leaf {self.storage.name}" if self.storage.name else "leaf"
 
 
+def _method(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The method of ``numpy.ndarray`` that takes what this function of NumPy's takes after its array."""
+    recorded: Any = protocols.ours(function)
+
+    def method(self: Tensor, *args: Any, **options: Any) -> Any:
+        if not options and len(args) < protocols.alike(function, recorded):
+            return recorded(self, *args)
+        return protocols.call_function(function, (self, *args), options)
+
+    method.__name__ = function.__name__
+    method.__doc__ = f"As ``ndarray.{function.__name__}``; see `tinygrad_np.{function.__name__}`."
+    return method
+
+
+def _methods(*functions: Callable[..., Any]) -> Iterator[Callable[..., Any]]:
+    return map(_method, functions)
+
+
 class Tensor(Value):
     """An array, and the record of how it was computed. Make one with `tensor` or `from_numpy`, not by this class.
 
@@ -251,7 +269,14 @@ class Tensor(Value):
         return f"tensor({text}{', requires_grad=True' if self.requires_grad else ''})"
 
     def __format__(self, spec: str) -> str:
-        return format(self.item(), spec) if spec and self.size == 1 else format(str(self), spec)
+        if not spec:
+            return str(self)
+        if self.size != 1:
+            raise errors.RangeError(
+                f"format: expected one entry for {spec!r}, got a tensor of shape {self.shape}; write "
+                "np.array2string(t.numpy(), precision=2) or the like"
+            )
+        return format(self.item(), spec)
 
     def __len__(self) -> int:
         return len(self._array)
@@ -275,7 +300,12 @@ class Tensor(Value):
         return self._plain("an index", "item()").__index__()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        self._plain("an array made of it by NumPy", "numpy() or detach(), or tg.stack for a list of tensors,")
+        if self._node is not None:
+            raise errors.dropped(
+                "an array made of it by NumPy",
+                "use tg.stack for a list of tensors, tg.set_at in the place of a[i] = t, or numpy() or detach() to "
+                "drop the graph on purpose",
+            )
         return np.array(self.data, dtype=dtype, copy=copy)
 
     def _plain(self, what: str, advice: str) -> Array:
@@ -330,7 +360,9 @@ class Tensor(Value):
     def __rtruediv__(self, other: Any) -> Any:
         return ops.divide.call(other, self) if isinstance(other, _OPERANDS) else NotImplemented
 
-    def __pow__(self, other: Any) -> Any:
+    def __pow__(self, other: Any, modulus: None = None) -> Any:
+        if modulus is not None:
+            return NotImplemented
         return ops.power.call(self, other) if isinstance(other, _OPERANDS) else NotImplemented
 
     def __rpow__(self, other: Any) -> Any:
@@ -376,6 +408,12 @@ class Tensor(Value):
 
     def __lshift__(self, other: Any) -> Any:
         return _constants(np.left_shift, self, other) if isinstance(other, _OPERANDS) else NotImplemented
+
+    def __rlshift__(self, other: Any) -> Any:
+        return _constants(np.left_shift, other, self) if isinstance(other, _OPERANDS) else NotImplemented
+
+    def __rrshift__(self, other: Any) -> Any:
+        return _constants(np.right_shift, other, self) if isinstance(other, _OPERANDS) else NotImplemented
 
     def __rshift__(self, other: Any) -> Any:
         return _constants(np.right_shift, self, other) if isinstance(other, _OPERANDS) else NotImplemented
@@ -443,81 +481,16 @@ class Tensor(Value):
     def mT(self) -> Any:
         return ops.swapaxes.call(self, -1, -2)
 
-    def sum(self, axis: Any = None, **options: Any) -> Any:
-        """See `tinygrad_np.sum`, as of all methods that follow."""
-        return ops.sum(self, axis, **options)
-
-    def mean(self, axis: Any = None, **options: Any) -> Any:
-        return ops.mean(self, axis, **options)
-
-    def max(self, axis: Any = None, **options: Any) -> Any:
-        return ops.max(self, axis, **options)
-
-    def min(self, axis: Any = None, **options: Any) -> Any:
-        return ops.min(self, axis, **options)
-
-    def prod(self, axis: Any = None, **options: Any) -> Any:
-        return ops.prod(self, axis, **options)
-
-    def var(self, axis: Any = None, **options: Any) -> Any:
-        return ops.var(self, axis, **options)
-
-    def std(self, axis: Any = None, **options: Any) -> Any:
-        return ops.std(self, axis, **options)
-
-    def cumsum(self, axis: Any = None, **options: Any) -> Any:
-        return ops.cumsum(self, axis, **options)
-
-    def cumprod(self, axis: Any = None, **options: Any) -> Any:
-        return ops.cumprod(self, axis, **options)
-
-    def all(self, axis: Any = None, **options: Any) -> Any:
-        return ops.all(self, axis, **options)
-
-    def any(self, axis: Any = None, **options: Any) -> Any:
-        return ops.any(self, axis, **options)
-
-    def argmax(self, axis: Any = None, **options: Any) -> Any:
-        return ops.argmax(self, axis, **options)
-
-    def argmin(self, axis: Any = None, **options: Any) -> Any:
-        return ops.argmin(self, axis, **options)
-
-    def clip(self, min: Any = None, max: Any = None) -> Any:
-        return ops.clip(self, min, max)
-
-    def round(self, decimals: int = 0) -> Any:
-        return ops.round(self, decimals)
-
-    def argsort(self, axis: Any = -1, **options: Any) -> Any:
-        return ops.argsort(self, axis, **options)
-
-    def argpartition(self, kth: Any, axis: Any = -1) -> Any:
-        return ops.argpartition(self, kth, axis)
-
-    def searchsorted(self, v: Any, **options: Any) -> Any:
-        return ops.searchsorted(self, v, **options)
-
-    def nonzero(self) -> Any:
-        return ops.nonzero(self)
-
-    def take(self, indices: Any, axis: Any = None, **options: Any) -> Any:
-        return ops.take(self, indices, axis, **options)
+    sum, mean, prod, var, std = _methods(np.sum, np.mean, np.prod, np.var, np.std)
+    max, min, argmax, argmin = _methods(np.max, np.min, np.argmax, np.argmin)
+    all, any, cumsum, cumprod = _methods(np.all, np.any, np.cumsum, np.cumprod)
+    clip, round, copy, nonzero = _methods(np.clip, np.round, np.copy, np.nonzero)
+    argsort, argpartition, searchsorted = _methods(np.argsort, np.argpartition, np.searchsorted)
+    take, choose, repeat = _methods(np.take, np.choose, np.repeat)
+    diagonal, trace, squeeze, ravel = _methods(np.diagonal, np.trace, np.squeeze, np.ravel)
 
     def compress(self, condition: Any, axis: Any = None) -> Any:
         return ops.compress(condition, self, axis)
-
-    def choose(self, choices: Any, **options: Any) -> Any:
-        return ops.choose(self, choices, **options)
-
-    def repeat(self, repeats: Any, axis: Any = None) -> Any:
-        return ops.repeat(self, repeats, axis)
-
-    def diagonal(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
-        return ops.diagonal(self, offset, axis1, axis2)
-
-    def trace(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
-        return ops.trace(self, offset, axis1, axis2)
 
     def reshape(self, *shape: Any, **options: Any) -> Any:
         """Take the shape as one tuple or as separate integers."""
@@ -526,12 +499,6 @@ class Tensor(Value):
     def flatten(self, order: Any = "C") -> Any:
         """All entries in one axis, as ``ndarray.flatten`` (`tinygrad_np.flatten` keeps the first axis)."""
         return ops.ravel(self, order)
-
-    def ravel(self, order: Any = "C") -> Any:
-        return ops.ravel(self, order)
-
-    def squeeze(self, axis: Any = None) -> Any:
-        return ops.squeeze(self, axis)
 
     def transpose(self, *axes: Any) -> Any:
         """Take the axes as one tuple or as separate integers."""
@@ -542,9 +509,6 @@ class Tensor(Value):
 
     def astype(self, dtype: Any, **options: Any) -> Any:
         return ops.astype(self, dtype, **options)
-
-    def copy(self) -> Any:
-        return ops.copy(self)
 
     # --- what of numpy.ndarray a Tensor does not have -----------------------------------------------------------------
 

@@ -85,9 +85,25 @@ def check_real(op: str, operand: Any) -> None:
         raise errors.no_numbers(op, dtype or "complex")
 
 
+def check_floating(op: str, dtype: np.dtype[Any], value: Any) -> None:
+    """Refuse to put a value that requires gradients into an array whose dtype carries none."""
+    if dtype.kind != "f" and isinstance(value, Value) and value._node is not None:
+        raise errors.integer_target(op, dtype)
+
+
 def operand(op: str, x: Any) -> Any:
     """An array or Value as it is; a number or a list as an array."""
+    if type(x) is int and x.bit_length() > 64:
+        x = float(x)
     return x if type(x) is np.ndarray or isinstance(x, Value) else plain(op, x)
+
+
+def untracked(op: str, value: Any) -> Any:
+    """A parameter as NumPy takes it; a Tensor that requires gradients refuses, as it would be a constant here."""
+    try:
+        return np.asarray(value) if isinstance(value, Value) else value
+    except errors.GraphError as error:
+        raise errors.within(op, error) from error
 
 
 def kept(value: Any) -> Any:
@@ -95,6 +111,13 @@ def kept(value: Any) -> Any:
     if type(value) is np.ndarray and value.base is not None and not value.flags.writeable:
         return value.copy() if getattr(value.base, "flags", value.flags).writeable else value
     return value
+
+
+def frozen(value: Any) -> Any:
+    """A static parameter with copies of the lists and dicts in it, which their owner may change later."""
+    if type(value) in (list, tuple):
+        return type(value)(map(frozen, value))
+    return {key: frozen(v) for key, v in value.items()} if type(value) is dict else value
 
 
 def guarded(byproduct: Any, operands: Iterable[Any]) -> Any:

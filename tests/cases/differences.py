@@ -23,7 +23,7 @@ def differencing(draw):
 ENDED = st.lists(hnp.array_shapes(min_dims=0, max_dims=2, min_side=0, max_side=3), min_size=1, max_size=3)
 
 
-# --- slopes -----------------------------------------------------------------------------------------------------------
+# --- slopes and areas -------------------------------------------------------------------------------------------------
 
 
 def points(rng, shapes):
@@ -48,6 +48,13 @@ def slopes(draw):
     some = st.lists(st.integers(0, len(shape) - 1), min_size=1, unique=True).map(tuple)
     axis = draw(st.none() | st.integers(-len(shape), len(shape) - 1) | some)
     return Trial((shape,), tuple(draw(st.sampled_from([(), (0.5,)]))), {"axis": axis, "edge_order": edge_order})
+
+
+@st.composite
+def integrals(draw):
+    shape = draw(hnp.array_shapes(min_dims=1, max_dims=3, min_side=1, max_side=4))
+    axis = draw(st.integers(-len(shape), len(shape) - 1))
+    return Trial((shape, draw(st.sampled_from([shape, (shape[axis],)]))), (), {"axis": axis})
 
 
 # --- between points ---------------------------------------------------------------------------------------------------
@@ -158,6 +165,21 @@ CASES = {
             (([1.0, 2.0], 1.0, 1.0), ArgumentError, "gradient: expected one spacing.* 1 axes, got 2"),
             (([1.0, 2.0], [1.0, 2.0, 3.0]), ShapeError, r"gradient: expected as spacing.*2 coordinates.*\(3,\)"),
         ],
+    ),
+    tg.trapezoid: Case(
+        np.trapezoid,
+        integrals(),
+        base=Trial(((2, 3), (2, 3))),
+        scalar=Refused(IndexRangeError, ((), ())),
+        empty=Trial(((0, 3), (0, 3))),
+        broadcast=Trial(((2, 3), (3,))),
+        draw=anywhere,
+        more=(
+            Trial(((2, 3), (2,)), (), {"axis": 0}),
+            Trial(((3, 2),), (), {"dx": 0.5, "axis": -2}),
+            Trial(((4,),)),
+        ),
+        refusals=[(([1.0, 2.0], [1.0, 2.0, 3.0]), ShapeError, "expected x of 2 points, got 3")],
     ),
     differences._interp: Case(
         np.interp,

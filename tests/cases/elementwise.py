@@ -65,6 +65,12 @@ ENDS = [
     Convention(([np.inf, np.inf], [np.inf, 1.0]), ([0.5, 1.0], [0.5, 0.0])),
 ]
 
+def masked(rng, shapes):
+    """A mask of bools, or of numbers, which then has a gradient too."""
+    x, mask = condition_last(rng, shapes)
+    return [x, mask + 0.0 if rng.random() < 0.5 else mask]
+
+
 CASES = {
     # gates
     tg.keep_where: entrywise(lambda x, c: np.where(c, x, 0), draw=condition_last),
@@ -80,7 +86,7 @@ CASES = {
         condition_first,
         refusals=[(([True, False],), ArgumentError, r"where: .*nonzero\(condition\)")],
     ),
-    tg.dropout_mask: entrywise(np.multiply, draw=condition_last),
+    tg.dropout_mask: entrywise(np.multiply, draw=masked),
     # steps
     tg.sign: step(np.sign),
     tg.floor: step(np.floor),

@@ -38,7 +38,6 @@ def paddings(draw):
     one = st.integers(0, 5)
     pair = st.tuples(one, one)
     each = [st.tuples(*[form] * len(shape)) for form in (pair, st.tuples(one))]
-    each = [st.tuples(*[form] * len(shape)) for form in (pair, st.tuples(one))]
     forms = [one, pair, st.tuples(pair), *each]
     width = draw(st.one_of(*forms[: None if shape else 1]))
     return Trial((shape,), (width, draw(st.sampled_from(["constant", "edge", "reflect", "symmetric", "wrap"]))))

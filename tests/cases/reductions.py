@@ -7,7 +7,7 @@ from hypothesis.extra import numpy as hnp
 import tinygrad_np as tg
 from tests.cases.common import FULL, SHAPES, Case, Convention, Refused, Trial, anywhere, axes_of, distinct, softmaxed
 from tinygrad_np.errors import ArgumentError, IndexRangeError, ShapeError
-from tinygrad_np.ops.reductions import _recur, _weights
+from tinygrad_np.ops.reductions import _linear_recurrence, _weights
 
 MASK = np.array([[True, False, True], [True, True, False]])
 ROW = np.array([True, False, True])
@@ -94,13 +94,6 @@ def normalised(reference, **facts):
         draw=anywhere,
         **facts,
     )
-
-
-@st.composite
-def integrals(draw):
-    shape = draw(hnp.array_shapes(min_dims=1, max_dims=3, min_side=1, max_side=4))
-    axis = draw(st.integers(-len(shape), len(shape) - 1))
-    return Trial((shape, draw(st.sampled_from([shape, (shape[axis],)]))), (), {"axis": axis})
 
 
 @st.composite
@@ -249,7 +242,7 @@ CASES = {
             Convention(([2.0, 0.0, 3.0, 0.0],), ([1.0, 8.0, 0.0, 0.0],)),
         ],
     ),
-    _recur: Case(
+    _linear_recurrence: Case(
         recurred,
         recurrences(),
         base=Trial(((2, 4), (2, 3))),
@@ -257,20 +250,5 @@ CASES = {
         empty=Trial(((0, 3), (0, 2))),
         broadcast=Trial(((2, 1), (2, 0))),
         draw=anywhere,
-    ),
-    tg.trapezoid: Case(
-        np.trapezoid,
-        integrals(),
-        base=Trial(((2, 3), (2, 3))),
-        scalar=Refused(IndexRangeError, ((), ())),
-        empty=Trial(((0, 3), (0, 3))),
-        broadcast=Trial(((2, 3), (3,))),
-        draw=anywhere,
-        more=(
-            Trial(((2, 3), (2,)), (), {"axis": 0}),
-            Trial(((3, 2),), (), {"dx": 0.5, "axis": -2}),
-            Trial(((4,),)),
-        ),
-        refusals=[(([1.0, 2.0], [1.0, 2.0, 3.0]), ShapeError, "expected x of 2 points, got 3")],
     ),
 }

@@ -7,6 +7,7 @@ from hypothesis.extra import numpy as hnp
 import tinygrad_np as tg
 from tests.cases.common import SHAPES, Convention, Refused, Trial, arrangement, axes_of, together
 from tinygrad_np.errors import DtypeError, IndexRangeError, RangeError, ShapeError
+from tinygrad_np.ops.shape import _full_like
 
 SOME = hnp.array_shapes(min_dims=1, max_dims=4, min_side=0, max_side=3)
 
@@ -133,6 +134,20 @@ def summed_to(x, shape):
         kept = place[x.ndim - len(shape) :]
         out[tuple(i if n > 1 else 0 for i, n in zip(kept, shape, strict=True))] += x[place]
     return out
+
+
+def full_likes(name, **facts):
+    return arrangement(
+        np.full_like,
+        broadcasts(reverse=True).map(lambda trial: Trial((trial.shapes[0], *trial.static))),
+        Trial(((2, 3), (3,))),
+        Trial(((), ())),
+        Trial(((0, 3), ())),
+        Trial(((2, 3), (1, 1, 3))),
+        more=[Trial(((2, 3), (2, 1)), (), {"dtype": "float64"}), Trial(((2, 3), ()), (), {"shape": (4,)})],
+        refusals=[(([1.0, 2.0], [1.0, 2.0, 3.0]), ShapeError, f"{name}: .*could not broadcast")],
+        **facts,
+    )
 
 
 CASES = {
@@ -312,14 +327,6 @@ CASES = {
     ),
     tg.zeros_like: constant(np.zeros_like),
     tg.ones_like: constant(np.ones_like),
-    tg.full_like: arrangement(
-        np.full_like,
-        broadcasts(reverse=True).map(lambda trial: Trial((trial.shapes[0], *trial.static))),
-        Trial(((2, 3), (3,))),
-        Trial(((), ())),
-        Trial(((0, 3), ())),
-        Trial(((2, 3), (1, 1, 3))),
-        more=[Trial(((2, 3), (2, 1)), (), {"dtype": "float64"}), Trial(((2, 3), ()), (), {"shape": (4,)})],
-        refusals=[(([1.0, 2.0], [1.0, 2.0, 3.0]), ShapeError, "full_like: could not broadcast")],
-    ),
+    _full_like: full_likes("_full_like"),
+    tg.full_like: full_likes("full_like", constants=(0,)),
 }

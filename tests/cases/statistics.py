@@ -9,7 +9,7 @@ import tinygrad_np as tg
 from tests.cases.common import FULL, Case, Convention, Refused, Trial, anywhere, distinct
 from tests.cases.reductions import MASK, ROW, reduction, reductions, scan
 from tinygrad_np.errors import ArgumentError, IndexRangeError, RangeError, ShapeError
-from tinygrad_np.ops.statistics import _places
+from tinygrad_np.ops.statistics import _ranks
 
 NAN = np.nan
 WEIGHTS = np.array([[1.0, 2.0, -0.5], [0.5, 1.0, 3.0]])
@@ -113,7 +113,7 @@ CASES = {
         ],
     ),
     # order statistics
-    _places: Case(
+    _ranks: Case(
         lambda x: (x[..., None] > x[..., None, :]).sum(-1),
         reductions(FULL).map(lambda trial: Trial(((2, *trial.shapes[0]),))),
         base=Trial(((2, 3),)),

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 import tinygrad_np as tg
 from tests.cases.common import SHAPES, Case, Convention, Trial, anywhere, unary
-from tinygrad_np.ops.trigonometry import _secant, _sinc_slope
+from tinygrad_np.ops.trigonometry import _secant, _sinc_derivative
 
 
 def inside_one(rng, shapes):
@@ -66,7 +66,7 @@ CASES = {
     ),
     # sinc
     tg.sinc: unary(np.sinc, conventions=[Convention(([0.0, -0.0, 1e-300],), ([0.0, 0.0, -(np.pi**2) / 3 * 1e-300],))]),
-    _sinc_slope: Case(
+    _sinc_derivative: Case(
         sinc_slope,
         st.tuples(SHAPES, st.integers(1, 4)).map(lambda drawn: Trial(drawn[:1], drawn[1:])),
         base=Trial(((2, 3),), (1,)),

@@ -12,7 +12,7 @@ from tinygrad_np.errors import ArgumentError, DtypeError
 from tinygrad_np.ops.elementwise import keep_where, maximum, where
 from tinygrad_np.ops.indexing import scatter_add
 from tinygrad_np.ops.logic import isfinite, logical_and
-from tinygrad_np.ops.shape import astype
+from tinygrad_np.ops.shape import in_dtype
 from tinygrad_np.primitives import primitive
 from tinygrad_np.values import Array, Value, operand
 
@@ -92,12 +92,6 @@ def nan_to_num(x: Array, /, *, nan: Any = 0.0, posinf: Any = None, neginf: Any =
 nan_to_num.def_vjp(x=lambda g, x: keep_where(g, isfinite(x)))
 
 
-def _as(x: Any, dtype: Any) -> Any:
-    """`x` in a dtype; the very same where it has it."""
-    x = x if isinstance(x, Value) else np.asarray(x)
-    return x if x.dtype == dtype else astype(x, dtype)
-
-
 @Derived
 def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0) -> Any:
     """Of each entry, the first choice whose condition holds; the default where none does.
@@ -126,7 +120,7 @@ def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0)
             raise DtypeError(f"select: expected conditions of bools, got {condition.dtype} in place {i}")
     choices = [c if type(c) in (int, float) else operand("select", c) for c in (*choicelist, default)]
     dtype = np.result_type(*(getattr(c, "dtype", c) for c in choices))
-    *choices, out = (_as(c, dtype) for c in choices)
+    *choices, out = (in_dtype(operand("select", c), dtype) for c in choices)
     for condition, choice in zip(reversed(conditions), reversed(choices), strict=True):
         out = where(condition, choice, out)
     return out
@@ -180,7 +174,7 @@ def piecewise(x: Any, condlist: Any, funclist: Sequence[Any], *args: Any, **kw: 
         if not callable(function):
             if isinstance(function, Value) and function._node is not None and x.dtype.kind != "f":
                 raise DtypeError(f"piecewise: expected x of floats, as the results need gradients; got {x.dtype}")
-            out = where(place, scatter_add(_as(function, x.dtype), condition, x.shape), out)
+            out = where(place, scatter_add(in_dtype(operand("piecewise", function), x.dtype), condition, x.shape), out)
     return out
 
 

@@ -116,8 +116,8 @@ def _by_kernel(g: Any, x: Any, kernel_shape: tuple[int, ...], padding: str | Pai
 
 
 conv2d.def_vjp(
-    x=lambda g, x_shape, kernel, padding: _by_x(g, x_shape, kernel, padding),
-    kernel=lambda g, x, kernel_shape, padding: _by_kernel(g, x, kernel_shape, padding),
+    x=_by_x,
+    kernel=_by_kernel,
 )
 
 
@@ -125,7 +125,7 @@ conv2d.def_vjp(
 def max_pool2d(x: Array, /, size: int = 2) -> Any:
     """The maximum of each `size` by `size` window: ``(..., size*h, size*w) -> (..., h, w)``.
 
-    A window's gradient goes to its first maximum in row order.
+    Kinks: a window's gradient goes to its first maximum in row order.
 
     Raises
     ------
@@ -183,12 +183,14 @@ def _unpool(g: Any, first: Any) -> Any:
     return reshape(there, (*ahead, size * h, size * w))
 
 
-max_pool2d.def_vjp(x=lambda g, first: _unpool(g, first))
+max_pool2d.def_vjp(x=_unpool)
 
 
 @primitive(byproducts=("first",))
 def conv2d_relu_pool(x: Array, kernel: Array, b: Array, /, padding: str | Pair = "same", size: int = 2) -> Any:
     """``max_pool2d(relu(add_bias(conv2d(x, kernel, padding), b, 1)), size)`` in one step.
+
+    Kinks: as of the functions that it is made of.
 
     Raises
     ------
@@ -214,7 +216,7 @@ def conv2d_relu_pool(x: Array, kernel: Array, b: Array, /, padding: str | Pair =
 
 conv2d_relu_pool.def_vjp(
     g=lambda g, out, first: _unpool(keep_where(g, out > 0), first),
-    x=lambda g, x_shape, kernel, padding: _by_x(g, x_shape, kernel, padding),
-    kernel=lambda g, x, kernel_shape, padding: _by_kernel(g, x, kernel_shape, padding),
+    x=_by_x,
+    kernel=_by_kernel,
     b=lambda g: g.sum(axis=(0, 2, 3)),
 )

@@ -10,11 +10,12 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from tinygrad_np.derived import Derived
 from tinygrad_np.errors import ArgumentError, DtypeError, RangeError, ShapeError
-from tinygrad_np.ops.elementwise import keep_where, not_equal, real
+from tinygrad_np.ops.elementwise import keep_where, real
 from tinygrad_np.ops.indexing import constant, scatter_add
 from tinygrad_np.ops.joining import concatenate
-from tinygrad_np.ops.logic import logical_not
-from tinygrad_np.ops.shape import astype, broadcast_to, reshape
+from tinygrad_np.ops.logic import logical_not, not_equal
+from tinygrad_np.ops.reductions import sum
+from tinygrad_np.ops.shape import at, broadcast_to, in_dtype, reshape
 from tinygrad_np.primitives import primitive
 from tinygrad_np.values import Array, operand
 
@@ -25,14 +26,11 @@ __all__ = [
     "ediff1d",
     "gradient",
     "interp",
+    "trapezoid",
 ]
 
 
 # --- differences ------------------------------------------------------------------------------------------------------
-
-
-def _slab(x: Any, axis: int, start: int | None, stop: int | None = None) -> Any:
-    return x[(*(slice(None),) * axis, slice(start, stop))]
 
 
 @Derived
@@ -65,7 +63,7 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
     if before or after:
         a = concatenate([*before, a, *after], axis)
     for _ in range(n):
-        upper, lower = _slab(a, axis, 1), _slab(a, axis, None, -1)
+        upper, lower = a[at(slice(1, None), axis)], a[at(slice(-1), axis)]
         a = not_equal(upper, lower) if a.dtype == bool else upper - lower
     return a
 
@@ -91,12 +89,12 @@ def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
             end = operand("ediff1d", parts[i])
             if not np.can_cast(end.dtype, ary.dtype, "same_kind"):
                 raise DtypeError(f"ediff1d: expected {name} to convert to ary's dtype {ary.dtype}, got {end.dtype}")
-            parts[i] = astype(reshape(end, (-1,)), ary.dtype)
+            parts[i] = in_dtype(reshape(end, (-1,)), ary.dtype)
     parts = [part for part in parts if part is not None]
     return concatenate(parts) if len(parts) > 1 else parts[0]
 
 
-# --- slopes -----------------------------------------------------------------------------------------------------------
+# --- slopes and areas -------------------------------------------------------------------------------------------------
 
 
 @primitive(broadcasts=True)
@@ -129,24 +127,24 @@ def _end_slope(first: Any, second: Any, third: Any, near: Any, far: Any) -> Any:
 def _slopes(f: Any, spacing: Any, axis: int, edge_order: int) -> Any:
     """The slopes along one axis; `spacing` is a number, or the coordinates of the points."""
 
-    def at(start: int | None, stop: int | None = None) -> Any:
-        return _slab(f, axis, start, stop)
+    def part(start: int | None, stop: int | None = None) -> Any:
+        return f[at(slice(start, stop), axis)]
 
-    if np.ndim(constant(spacing)) == 0:
+    if np.ndim(spacing) == 0:
         near = far = last = next_to_last = spacing
-        inner = (at(2) - at(None, -2)) / (2.0 * spacing)
+        inner = (part(2) - part(None, -2)) / (2.0 * spacing)
     else:
         steps = reshape(diff(real(spacing)), (-1, *(1,) * (f.ndim - axis - 1)))
         near, far, next_to_last, last = steps[:1], steps[1:2], steps[-2:-1], steps[-1:]
-        inner = _middle_slope(at(None, -2), at(1, -1), at(2), steps[:-1], steps[1:])
+        inner = _middle_slope(part(None, -2), part(1, -1), part(2), steps[:-1], steps[1:])
     if edge_order == 1:
-        ends = (at(1, 2) - at(0, 1)) / near, (at(-1) - at(-2, -1)) / last
+        ends = (part(1, 2) - part(0, 1)) / near, (part(-1) - part(-2, -1)) / last
     else:
         ends = (
-            _end_slope(at(0, 1), at(1, 2), at(2, 3), near, far),
-            -_end_slope(at(-1), at(-2, -1), at(-3, -2), last, next_to_last),
+            _end_slope(part(0, 1), part(1, 2), part(2, 3), near, far),
+            -_end_slope(part(-1), part(-2, -1), part(-3, -2), last, next_to_last),
         )
-    return concatenate([astype(part, f.dtype) for part in (ends[0], inner, ends[1])], axis)
+    return concatenate([in_dtype(slope, f.dtype) for slope in (ends[0], inner, ends[1])], axis)
 
 
 @Derived
@@ -175,7 +173,7 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
     f = real(operand("gradient", f))
     axes = range(f.ndim) if axis is None else normalize_axis_tuple(axis, f.ndim)
     spacings = [s if isinstance(s, (int, float)) else operand("gradient", s) for s in varargs or (1.0,)]
-    if len(spacings) == 1 and np.ndim(constant(spacings[0])) == 0:
+    if len(spacings) == 1 and np.ndim(spacings[0]) == 0:
         spacings *= len(axes)
     if len(spacings) != len(axes):
         raise ArgumentError(f"gradient: expected one spacing, or one for each of {len(axes)} axes, got {len(spacings)}")
@@ -186,13 +184,33 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
             raise ShapeError(
                 f"gradient: expected at least {edge_order + 1} points along axis {along}, got f of shape {f.shape}"
             )
-        if np.shape(constant(spacing)) not in ((), (f.shape[along],)):
+        if np.shape(spacing) not in ((), (f.shape[along],)):
             raise ShapeError(
                 f"gradient: expected as spacing a number, or {f.shape[along]} coordinates for axis {along}, got shape "
-                f"{np.shape(constant(spacing))}"
+                f"{np.shape(spacing)}"
             )
     slopes = tuple(_slopes(f, s, along, edge_order) for along, s in zip(axes, spacings, strict=True))
     return slopes[0] if len(slopes) == 1 else slopes
+
+
+@Derived
+def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
+    """The integral of `y` by the trapezoidal rule, at the points `x` (of one axis, or as many as `y`), or `dx` apart.
+
+    Examples
+    --------
+    >>> trapezoid([1.0, 2.0, 3.0], [0.0, 1.0, 3.0])
+    np.float64(6.5)
+    """
+    y = operand("trapezoid", y)
+    along = normalize_axis_index(axis, y.ndim)
+    before, after = y[at(slice(-1), along)], y[at(slice(1, None), along)]
+    if x is not None:
+        x = operand("trapezoid", x)
+        if x.ndim == 1 and len(x) != y.shape[axis]:  # of 2 points NumPy would make more
+            raise ShapeError(f"trapezoid: expected x of {y.shape[axis]} points, got {len(x)}")
+        dx = reshape(diff(x), (-1, *(1,) * (y.ndim - along - 1))) if x.ndim == 1 else diff(x, axis=axis)
+    return sum(dx * (after + before) / 2.0, axis)
 
 
 # --- between points ---------------------------------------------------------------------------------------------------
@@ -231,11 +249,16 @@ def _by_values(g: Any, x: Any, xp: Any, fp: Any, low: Array) -> Any:
 
 _interp.def_vjp(
     x=lambda g, x, xp, fp, low: g * _segment(x, xp, fp, low)[3],
-    xp=lambda g, x, xp, fp, low: _by_points(g, x, xp, fp, low),
-    fp=lambda g, x, xp, fp, low: _by_values(g, x, xp, fp, low),
+    xp=_by_points,
+    fp=_by_values,
     left=lambda g, x, xp: keep_where(g, x < xp[0]).sum(),
     right=lambda g, x, xp: keep_where(g, x > xp[-1]).sum(),
 )
+
+
+def _double(x: Any) -> Any:
+    """Real numbers as NumPy interpolates them: differences of small integers or halves would not fit into these."""
+    return in_dtype(x, np.dtype(np.float64)) if x.dtype.kind in "fiub" else x
 
 
 @Derived
@@ -256,7 +279,7 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None) -> Any
     >>> interp([-1.0, 0.5, 1.0], [0.0, 1.0, 3.0], [10.0, 20.0, 40.0])
     array([10., 15., 20.])
     """
-    x, xp, fp = operand("interp", x), operand("interp", xp), operand("interp", fp)
+    x, xp, fp = (_double(operand("interp", v)) for v in (x, xp, fp))
     if xp.ndim != 1 or xp.shape != fp.shape or not xp.size:
         raise ShapeError(f"interp: expected xp and fp of one shape (n,), n > 0, got {xp.shape} and {fp.shape}")
     points = constant(xp)

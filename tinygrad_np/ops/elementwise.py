@@ -13,11 +13,8 @@ import numpy as np
 
 from tinygrad_np.derived import Derived
 from tinygrad_np.errors import ArgumentError, RangeError
-from tinygrad_np.ops.logic import equal as equal
-from tinygrad_np.ops.logic import isfinite, isinf, isnan, logical_and, logical_not
-from tinygrad_np.ops.logic import logical_or as logical_or
-from tinygrad_np.ops.logic import not_equal as not_equal
-from tinygrad_np.ops.shape import astype
+from tinygrad_np.ops.logic import equal, isfinite, isinf, isnan, logical_and, logical_not, logical_or, not_equal
+from tinygrad_np.ops.shape import astype, in_dtype
 from tinygrad_np.primitives import primitive
 from tinygrad_np.values import Array, Value, operand
 
@@ -75,6 +72,8 @@ __all__ = [
 
 def real(x: Any) -> Any:
     """`x` in floating point: integers and bools, whose differences wrap around, as float64."""
+    if isinstance(x, bool):
+        return float(x)
     return x if isinstance(x, (int, float)) or x.dtype.kind == "f" else astype(x, np.float64)
 
 
@@ -173,7 +172,7 @@ def dropout_mask(x: Array, mask: Array, /) -> Any:
 
 dropout_mask.def_vjp(
     x=lambda g, mask: g * mask,
-    mask=None,
+    mask=lambda g, x: g * x,
 )
 
 
@@ -347,6 +346,8 @@ exp.def_vjp(x=lambda g, out: g * out)
 def log(x: Array, /) -> Any:
     """The natural logarithm.
 
+    Kinks: the slope at 0 is infinite.
+
     Examples
     --------
     >>> log([1.0, 2.0])
@@ -513,6 +514,8 @@ multiply.def_vjp(
 def divide(x: Array, y: Array, /) -> Any:
     """``x / y``, true division: integers give floats.
 
+    Kinks: where ``y == 0`` the slopes are infinite; that by `y` is NaN where ``x == 0`` too.
+
     Examples
     --------
     >>> divide([1, 2], 4)
@@ -567,8 +570,8 @@ def _power_by_y(g: Any, out: Any, x: Any, y: Any) -> Any:
 
 
 power.def_vjp(
-    x=lambda g, x, y: _power_by_x(g, x, y),
-    y=lambda g, out, x, y: _power_by_y(g, out, x, y),
+    x=_power_by_x,
+    y=_power_by_y,
 )
 pow = power
 
@@ -586,7 +589,7 @@ def float_power(x: Any, y: Any) -> Any:
     """
     x, y = operand("float_power", x), operand("float_power", y)
     dtype = np.result_type(x.dtype, y.dtype, np.float64)
-    return power(*(v if v.dtype == dtype else astype(v, dtype) for v in (x, y)))
+    return power(in_dtype(x, dtype), in_dtype(y, dtype))
 
 
 @primitive
@@ -722,6 +725,8 @@ fmod.def_vjp(
 def divmod(x: Any, y: Any) -> tuple[Any, Any]:
     """``(x // y, x % y)``: see `floor_divide` and `remainder`.
 
+    Kinks: as of these.
+
     Examples
     --------
     >>> divmod([7.0, -7.0], 2.0)
@@ -836,7 +841,7 @@ def arctan2(y: Array, x: Array, /) -> Any:
 
 
 def _turned(g: Any, x: Any, r: Any) -> Any:
-    return g * (_cosine(x, r) / (r + (r == 0)))
+    return g * (_cosine(real(x), r) / (r + (r == 0)))
 
 
 arctan2.def_vjp(

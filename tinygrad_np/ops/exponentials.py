@@ -89,6 +89,8 @@ softplus.def_vjp(x=lambda g, x: g * sigmoid(x))
 def log2(x: Array, /) -> Any:
     """The logarithm to the base 2.
 
+    Kinks: the slope at 0 is infinite.
+
     Examples
     --------
     >>> log2([1.0, 8.0])
@@ -103,6 +105,8 @@ log2.def_vjp(x=lambda g, x: g / _ln(2, x) / x)  # x * _ln(2, x) may overflow
 @primitive
 def log10(x: Array, /) -> Any:
     """The logarithm to the base 10.
+
+    Kinks: the slope at 0 is infinite.
 
     Examples
     --------
@@ -168,6 +172,8 @@ cbrt.def_vjp(x=lambda g, out: g / (3 * out) / out)  # out * out may underflow
 @primitive
 def reciprocal(x: Array, /) -> Any:
     """``1 / x``; of integers, as in NumPy, the integer part of that.
+
+    Kinks: the slope at 0 is minus infinity.
 
     Examples
     --------

@@ -14,7 +14,7 @@ import numpy as np
 from tinygrad_np.derived import Derived
 from tinygrad_np.errors import DtypeError, RangeError, ShapeError
 from tinygrad_np.ops.elementwise import keep_where
-from tinygrad_np.ops.shape import reshape, sum_to
+from tinygrad_np.ops.shape import _sum_to, at, line, reshape
 from tinygrad_np.primitives import Primitive, primitive
 from tinygrad_np.values import Array, Value, operand, sums_to
 
@@ -152,11 +152,6 @@ def _trimmed(shape: tuple[int, ...], ndim: int) -> tuple[int, ...]:
     return shape[extra:] if math.prod(shape[:extra]) == 1 else shape
 
 
-def _back_to(g: Any, shape: tuple[int, ...]) -> Any:
-    """The gradient of a value that was assigned where `g` was read."""
-    return reshape(sum_to(g, _trimmed(shape, np.ndim(g))), shape)
-
-
 def _stayed(g: Any, index: Any, shape: tuple[int, ...]) -> Any:
     """`g` where the entry that was written there was not overwritten by a later one, and 0 elsewhere."""
     if _is_basic(index):
@@ -185,7 +180,7 @@ def _set_at(x: Array, value: Array, /, index: Any) -> Any:
 
 _set_at.def_vjp(
     x=lambda g, index: _set_at(g, 0, index),
-    value=lambda g, x_shape, value_shape, index: _back_to(_stayed(g[index], index, x_shape), value_shape),
+    value=lambda g, x_shape, value_shape, index: _sum_to(_stayed(g[index], index, x_shape), value_shape),
 )
 
 
@@ -205,7 +200,7 @@ def _add_at(x: Array, value: Array, /, index: Any) -> Any:
 
 _add_at.def_vjp(
     x=lambda g: g,
-    value=lambda g, value_shape, index: _back_to(g[index], value_shape),
+    value=lambda g, value_shape, index: _sum_to(g[index], value_shape),
 )
 
 
@@ -281,6 +276,7 @@ def take(a: Array, indices: Array, /, axis: int | None = None, *, mode: Any = "r
            [4., 4., 3.]])
     """
     _check_mode("take", mode)
+    indices = indices if np.size(indices) else np.asarray(indices, np.intp)  # an empty list has no dtype of its own
     return np.take(a, indices, axis, mode=mode)
 
 
@@ -295,15 +291,14 @@ def _in_range(indices: Array, count: int, mode: str) -> Array:
     return indices % count if mode == "wrap" else np.clip(indices, 0, count - 1) if mode == "clip" else indices
 
 
-def _put_back(g: Any, shape: tuple[int, ...], indices: Any, axis: int | None, mode: str) -> Any:
-    line = (math.prod(shape),) if axis is None or not shape else shape
-    axis = 0 if line is not shape or axis is None else axis % len(shape)
-    places = _in_range(np.asarray(constant(indices)), line[axis], mode)
-    return reshape(scatter_add(g, (*(slice(None),) * axis, places), line), shape)
+def _put_back(g: Any, a_shape: tuple[int, ...], indices: Any, axis: int | None, mode: str) -> Any:
+    shape, axis = line(a_shape, axis)
+    places = _in_range(np.asarray(constant(indices)), shape[axis], mode)
+    return reshape(scatter_add(g, at(places, axis), shape), a_shape)
 
 
 take.def_vjp(
-    a=lambda g, a_shape, indices, axis, mode: _put_back(g, a_shape, indices, axis, mode),
+    a=_put_back,
     indices=None,
 )
 
@@ -321,16 +316,16 @@ def take_along_axis(arr: Array, indices: Array, /, axis: int | None = -1) -> Any
     return np.take_along_axis(arr, indices, axis)
 
 
-def _put_back_along(g: Any, shape: tuple[int, ...], indices: Any, axis: int | None) -> Any:
-    line = (math.prod(shape),) if axis is None else shape
-    axis = 0 if axis is None else axis % len(shape)
-    places = [np.arange(n).reshape(-1, *(1,) * (len(line) - i - 1)) for i, n in enumerate(line)]
-    places[axis] = constant(indices)
-    return reshape(scatter_add(g, tuple(places), line), shape)
+def _put_back_along(g: Any, arr_shape: tuple[int, ...], indices: Any, axis: int | None) -> Any:
+    shape, axis = line(arr_shape, axis)
+    places = list(np.ogrid[tuple(map(slice, shape))])
+    places[axis] = _in_range(np.asarray(constant(indices)), max(shape[axis], 1), "wrap")
+    numbers = np.ravel_multi_index(tuple(places), shape).reshape(-1)  # quicker to add up than an index for each axis
+    return reshape(scatter_add(reshape(g, (-1,)), numbers, (math.prod(shape),)), arr_shape)
 
 
 take_along_axis.def_vjp(
-    arr=lambda g, arr_shape, indices, axis: _put_back_along(g, arr_shape, indices, axis),
+    arr=_put_back_along,
     indices=None,
 )
 

@@ -12,10 +12,10 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from tinygrad_np.derived import Derived
 from tinygrad_np.errors import ArgumentError, RangeError, ShapeError
-from tinygrad_np.ops.shape import astype, atleast_1d, atleast_2d, atleast_3d, broadcast_arrays, ravel, reshape
+from tinygrad_np.ops.shape import astype, at, atleast_1d, atleast_2d, atleast_3d, broadcast_arrays, ravel, reshape
 from tinygrad_np.ops.shape import copy as copied
 from tinygrad_np.primitives import primitive
-from tinygrad_np.values import Array, Value, check_real, operand
+from tinygrad_np.values import Array, Value, check_floating, check_real, operand, untracked
 
 __all__ = [
     "append",
@@ -69,14 +69,14 @@ def concatenate(arrays: list[Array], /, axis: int | None = 0, *, dtype: Any = No
     return np.concatenate(arrays, axis, dtype=dtype, casting=casting)  # type: ignore[call-overload]
 
 
-def _pieces(g: Any, shapes: list[tuple[int, ...]], axis: int | None) -> list[Any]:
-    ahead = (slice(None),) * (0 if axis is None else axis % g.ndim)
-    lengths = [math.prod(shape) if axis is None else shape[axis] for shape in shapes]
+def _pieces(g: Any, arrays_shape: list[tuple[int, ...]], axis: int | None) -> list[Any]:
+    along = 0 if axis is None else axis % g.ndim
+    lengths = [math.prod(shape) if axis is None else shape[axis] for shape in arrays_shape]
     ends = list(itertools.accumulate(lengths, initial=0))
-    return [reshape(g[(*ahead, slice(a, b))], s) for a, b, s in zip(ends, ends[1:], shapes, strict=False)]
+    return [reshape(g[at(slice(a, b), along)], s) for a, b, s in zip(ends, ends[1:], arrays_shape, strict=False)]
 
 
-concatenate.def_vjp(arrays=lambda g, arrays_shape, axis: _pieces(g, arrays_shape, axis))
+concatenate.def_vjp(arrays=_pieces)
 
 concat = concatenate
 
@@ -95,13 +95,8 @@ def stack(arrays: list[Array], /, axis: int = 0, *, dtype: Any = None, casting: 
     return np.stack(arrays, axis, dtype=dtype, casting=casting)  # type: ignore[call-overload]
 
 
-def _at(i: Any, axis: int) -> tuple[Any, ...]:
-    """The index that takes `i` along an axis."""
-    return (*(slice(None),) * axis, i)
-
-
 stack.def_vjp(
-    arrays=lambda g, arrays_shape, axis: [g[_at(i, axis % g.ndim)] for i in range(len(arrays_shape))],
+    arrays=lambda g, arrays_shape, axis: [g[at(i, axis % g.ndim)] for i in range(len(arrays_shape))],
 )
 
 
@@ -249,16 +244,11 @@ def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = 
 # --- cut ------------------------------------------------------------------------------------------------------------
 
 
-def _constant(x: Any) -> Any:
-    """What is no operand, but a number or numbers to go by, without its Tensor."""
-    return np.asarray(x) if isinstance(x, Value) else x
-
-
 def _cut(split: Callable[..., list[Array]], x: Any, indices_or_sections: Any, axis: int) -> list[Any]:
     """The slices of `x` that NumPy's `split` makes of its places along an axis."""
     axis = normalize_axis_index(axis, x.ndim)
-    pieces = split(np.arange(x.shape[axis]), _constant(indices_or_sections))
-    return [x[_at(slice(p[0], p[-1] + 1) if len(p) else slice(0), axis)] for p in pieces]
+    pieces = split(np.arange(x.shape[axis]), untracked(split.__name__, indices_or_sections))
+    return [x[at(slice(p[0], p[-1] + 1) if len(p) else slice(0), axis)] for p in pieces]
 
 
 @Derived
@@ -349,7 +339,7 @@ def unstack(x: Any, *, axis: int = 0) -> tuple[Any, ...]:
     """
     x = operand("unstack", x)
     axis = normalize_axis_index(axis, x.ndim)
-    return tuple(x[_at(i, axis)] for i in range(x.shape[axis]))
+    return tuple(x[at(i, axis)] for i in range(x.shape[axis]))
 
 
 # --- put in and taken out -------------------------------------------------------------------------------------------
@@ -368,7 +358,7 @@ def delete(x: Any, obj: Any, axis: int | None = None) -> Any:
     if axis is None:
         x, axis = ravel(x), 0
     axis = normalize_axis_index(axis, x.ndim)
-    return x[_at(np.delete(np.arange(x.shape[axis]), _constant(obj)), axis)]
+    return x[at(np.delete(np.arange(x.shape[axis]), untracked("delete", obj)), axis)]
 
 
 @Derived
@@ -383,6 +373,8 @@ def insert(x: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
     x, values = operand("insert", x), operand("insert", values)
     if isinstance(x, Value):
         check_real("insert", values)
+    check_floating("insert", x.dtype, values)
+    obj = np.asarray(obj) if isinstance(obj, list) else obj
     old, new = (np.arange(v.size).reshape(v.shape) for v in (x, values))
-    places = np.insert(old, _constant(obj), new + x.size, axis)
+    places = np.insert(old, untracked("insert", obj), new + x.size, axis)
     return concatenate([ravel(x), astype(ravel(values), x.dtype)])[places]

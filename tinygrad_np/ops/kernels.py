@@ -98,7 +98,11 @@ def _dropout_mask(lend: Lend, x: Array, mask: Array) -> tuple[Array] | None:
     return (np.multiply(x, mask, lend(x.shape, x.dtype)),) if fits else None
 
 
-def _dropout_mask_gradients(lend: Lend, g: Array, spare: Array | None, _: Live, mask: Array) -> tuple[Array, None]:
+def _dropout_mask_gradients(
+    lend: Lend, g: Array, spare: Array | None, live: Live, mask: Array
+) -> tuple[Array, None] | None:
+    if live[1]:
+        return None
     return np.multiply(g, mask, lend(g.shape, g.dtype) if spare is None else spare), None
 
 

@@ -61,8 +61,8 @@ def _by_w(g: Any, x: Any, w_shape: tuple[int, ...]) -> Any:
 
 
 matmul.def_vjp(
-    x=lambda g, x_shape, w: _by_x(g, x_shape, w),
-    w=lambda g, x, w_shape: _by_w(g, x, w_shape),
+    x=_by_x,
+    w=_by_w,
 )
 
 

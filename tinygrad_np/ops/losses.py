@@ -162,7 +162,7 @@ def _entropy_slope(g: Any, scores: Any, labels: Any) -> Any:
 
 
 cross_entropy.def_vjp(
-    scores=lambda g, scores, labels: _entropy_slope(g, scores, labels),
+    scores=_entropy_slope,
     labels=None,
 )
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from tinygrad_np.errors import RangeError
 from tinygrad_np.ops.indexing import scatter_add
-from tinygrad_np.ops.shape import broadcast_to, moveaxis, reshape
+from tinygrad_np.ops.shape import at, broadcast_to, line, moveaxis, reshape
 from tinygrad_np.primitives import primitive
 from tinygrad_np.values import Array
 
@@ -43,18 +43,16 @@ def repeat(x: Array, repeats: Array, /, axis: int | None = None) -> Any:
 
 
 def _unrepeated(g: Any, x_shape: tuple[int, ...], repeats: Any, axis: int | None) -> Any:
-    shape = x_shape if x_shape and axis is not None else (math.prod(x_shape),)
-    axis = 0 if axis is None else axis % len(shape)
-    ahead, counts = (slice(None),) * axis, np.asarray(repeats)
+    (shape, axis), counts = line(x_shape, axis), np.asarray(repeats)
     if counts.size == 1:
         summed = reshape(g, (*shape[: axis + 1], int(counts.item()), *shape[axis + 1 :])).sum(axis=axis + 1)
     else:
-        summed = scatter_add(g, (*ahead, np.repeat(np.arange(shape[axis]), counts)), shape)
+        summed = scatter_add(g, at(np.repeat(np.arange(shape[axis]), counts), axis), shape)
     return reshape(summed, x_shape)
 
 
 repeat.def_vjp(
-    x=lambda g, x_shape, repeats, axis: _unrepeated(g, x_shape, repeats, axis),
+    x=_unrepeated,
     repeats=None,
 )
 
@@ -106,10 +104,12 @@ def resize(x: Array, /, new_shape: Any) -> Any:
     array([[1, 2],
            [3, 1]])
     """
-    return np.resize(x, new_shape)
+    return np.resize(x, _integers(new_shape))
 
 
-resize.def_vjp(x=lambda g, x_shape, new_shape: _collected(g, np.resize(_places(x_shape), new_shape), x_shape))
+resize.def_vjp(
+    x=lambda g, x_shape, new_shape: _collected(g, np.resize(_places(x_shape), _integers(new_shape)), x_shape)
+)
 
 
 # --- among others ---------------------------------------------------------------------------------------------------
@@ -154,7 +154,7 @@ def pad(
     return np.pad(x, pad_width, mode, **options)  # type: ignore[call-overload]
 
 
-def _before(pad_width: Any, ndim: int) -> list[int]:
+def _widths_before(pad_width: Any, ndim: int) -> list[int]:
     """How many entries `pad` puts before each axis."""
     pairs = np.zeros((ndim, 2), int)
     for axis, width in pad_width.items() if isinstance(pad_width, dict) else [(..., pad_width)]:
@@ -165,10 +165,10 @@ def _before(pad_width: Any, ndim: int) -> list[int]:
 def _unpadded(g: Any, x_shape: tuple[int, ...], pad_width: Any, mode: str) -> Any:
     if mode != "constant":
         return _collected(g, np.pad(_places(x_shape), pad_width, mode), x_shape)  # type: ignore[call-overload]
-    return g[tuple(slice(a, a + n) for a, n in zip(_before(pad_width, len(x_shape)), x_shape, strict=True))]
+    return g[tuple(slice(a, a + n) for a, n in zip(_widths_before(pad_width, len(x_shape)), x_shape, strict=True))]
 
 
-pad.def_vjp(x=lambda g, x_shape, pad_width, mode: _unpadded(g, x_shape, pad_width, mode))
+pad.def_vjp(x=_unpadded)
 
 
 # --- on a diagonal --------------------------------------------------------------------------------------------------
@@ -186,15 +186,16 @@ def diagonal(x: Array, /, offset: int = 0, axis1: int = 0, axis2: int = 1) -> An
     return np.diagonal(x, offset, axis1, axis2)
 
 
-def _on_diagonal(g: Any, x_shape: tuple[int, ...], offset: int, axis1: int = 0, axis2: int = 1) -> Any:
+def _on_diagonal(g: Any, x_shape: tuple[int, ...], offset: int, axis1: int, axis2: int) -> Any:
     """Zeros, with `g` where `diagonal` reads."""
     axes, steps = (axis1 % len(x_shape), axis2 % len(x_shape)), np.arange(g.shape[-1])
+    offset = index(offset)  # small unsigned integers would wrap around
     ahead = tuple(n for i, n in enumerate(x_shape) if i not in axes)
     where = (..., steps + max(-offset, 0), steps + max(offset, 0))
     return moveaxis(scatter_add(g, where, (*ahead, *(x_shape[a] for a in axes))), (-2, -1), axes)
 
 
-diagonal.def_vjp(x=lambda g, x_shape, offset, axis1, axis2: _on_diagonal(g, x_shape, offset, axis1, axis2))
+diagonal.def_vjp(x=_on_diagonal)
 
 
 @primitive
@@ -217,7 +218,7 @@ def diag(x: Array, /, k: int = 0) -> Any:
     return np.diag(x, k)
 
 
-diag.def_vjp(x=lambda g, x_shape, k: diagonal(g, k) if len(x_shape) == 1 else _on_diagonal(g, x_shape, k))
+diag.def_vjp(x=lambda g, x_shape, k: diagonal(g, k) if len(x_shape) == 1 else _on_diagonal(g, x_shape, k, 0, 1))
 
 
 @primitive
@@ -248,12 +249,12 @@ def trace(x: Array, /, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: A
     return np.trace(x, offset, axis1, axis2, dtype)
 
 
-def _spread(g: Any, x_shape: tuple[int, ...], offset: int, axis1: int, axis2: int) -> Any:
+def _pull_trace(g: Any, x_shape: tuple[int, ...], offset: int, axis1: int, axis2: int) -> Any:
     shape = np.broadcast_to(False, x_shape).diagonal(offset, axis1, axis2).shape
     return _on_diagonal(broadcast_to(reshape(g, (*g.shape, 1)), shape), x_shape, offset, axis1, axis2)
 
 
-trace.def_vjp(x=lambda g, x_shape, offset, axis1, axis2: _spread(g, x_shape, offset, axis1, axis2))
+trace.def_vjp(x=_pull_trace)
 
 
 @primitive(broadcasts=True)

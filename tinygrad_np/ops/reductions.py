@@ -1,8 +1,9 @@
 """Many entries to one, along all axes or some; and scans, which keep what comes between.
 
-`axis` is None (all), an integer or a tuple of integers; with ``keepdims=True`` the reduced axes stay, with one entry.
-The other options are NumPy's. `where`, an array of bools that broadcasts to `x`, is a constant, and entries that it
-leaves out have the gradient 0; so is `initial`, a number that takes part as one more entry.
+`axis` is None (all), an integer or, but for `argmax`, `argmin` and scans, a tuple of integers; with ``keepdims=True``
+the reduced axes stay, with one entry. The other options are NumPy's. `where`, an array of bools that broadcasts to `x`,
+is a constant, and entries that it leaves out have the gradient 0; `initial`, a number that takes part as one more
+entry, is a constant too.
 """
 
 from __future__ import annotations
@@ -11,17 +12,15 @@ import math
 from typing import Any
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_index
 
 from tinygrad_np.derived import Derived
-from tinygrad_np.errors import ShapeError
+from tinygrad_np.ops import elementwise
 from tinygrad_np.ops.elementwise import exp, keep_where, maximum, multiply, real
-from tinygrad_np.ops.elementwise import where as choose
 from tinygrad_np.ops.joining import concatenate
 from tinygrad_np.ops.logic import equal, logical_or, not_equal
-from tinygrad_np.ops.shape import astype, broadcast_to, reshape, swapaxes, transpose
+from tinygrad_np.ops.shape import broadcast_to, flip, in_dtype, reshape, swapaxes, transpose
 from tinygrad_np.primitives import primitive
-from tinygrad_np.values import Array, Value, operand
+from tinygrad_np.values import Array, operand, untracked
 
 __all__ = [
     "all",
@@ -43,7 +42,6 @@ __all__ = [
     "softmax",
     "std",
     "sum",
-    "trapezoid",
     "var",
 ]
 
@@ -56,7 +54,7 @@ _NOT_GIVEN: Any = np._NoValue
 
 
 def _reduced(ndim: int, axis: Axis) -> set[int]:
-    axes = range(ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    axes = range(ndim) if axis is None else np.ravel(axis).tolist()
     return {a % ndim for a in axes if ndim}  # NumPy lets a 0-d array be reduced along "axis 0"
 
 
@@ -73,11 +71,6 @@ def _spread(g: Any, x_shape: tuple[int, ...], axis: Axis, present: Any = True) -
 
 def _only(x: Any, present: Any) -> Any:
     return x if present is True else keep_where(x, present)
-
-
-def _plain(x: Any) -> Any:
-    """A parameter as NumPy takes it; a Tensor that requires gradients refuses, as it would be a constant here."""
-    return np.asarray(x) if isinstance(x, Value) else x
 
 
 def _mask(where: Any) -> Any:
@@ -105,10 +98,6 @@ def _count(shape: tuple[int, ...], axis: Axis, present: Any = True) -> Any:
 def _some(count: Any) -> Any:
     """A count to divide by: 1 in place of 0, and no Python number, which would have to fit into float16."""
     return np.float64(count or 1) if isinstance(count, int) else maximum(count, 1)
-
-
-def _in(dtype: Any, x: Any) -> Any:
-    return x if x.dtype == dtype else astype(x, dtype)
 
 
 def _order(ndim: int, axis: Axis) -> list[int]:
@@ -151,7 +140,7 @@ def sum(
     >>> sum([[1.0, 2.0], [3.0, 4.0]], axis=0)
     array([4., 6.])
     """
-    return np.sum(x, axis, dtype=dtype, keepdims=keepdims, initial=_plain(initial), where=_mask(where))
+    return np.sum(x, axis, dtype=dtype, keepdims=keepdims, initial=untracked("sum", initial), where=_mask(where))
 
 
 sum.def_vjp(x=lambda g, x_shape, axis, where: _spread(g, x_shape, axis, where))
@@ -179,7 +168,7 @@ def prod(
     >>> tg.grad(prod(w), w)
     tensor([6., 0., 0.])
     """
-    return np.prod(x, axis, dtype=dtype, keepdims=keepdims, initial=_plain(initial), where=_mask(where))
+    return np.prod(x, axis, dtype=dtype, keepdims=keepdims, initial=untracked("prod", initial), where=_mask(where))
 
 
 def _before(x: Any) -> Any:
@@ -189,7 +178,7 @@ def _before(x: Any) -> Any:
 
 
 def _pull_prod(g: Any, x: Any, axis: Axis, initial: Any, where: Any) -> Any:
-    rows = _rows(_in(g.dtype, x if where is True else choose(where, x, 1)), axis)
+    rows = _rows(in_dtype(x if where is True else elementwise.where(where, x, 1), g.dtype), axis)
     others = _from_rows(_before(rows) * _before(rows[..., ::-1])[..., ::-1], x.shape, axis)
     if initial is not None and initial is not _NOT_GIVEN:
         g = g * np.asarray(initial, g.dtype)
@@ -213,7 +202,7 @@ def mean(x: Array, /, axis: Axis = None, *, keepdims: bool = False, dtype: Any =
 
 def _pull_mean(g: Any, x_shape: tuple[int, ...], axis: Axis, present: Any) -> Any:
     share = reshape(g, _kept_shape(x_shape, axis)) / _some(_count(x_shape, axis, present))
-    return _spread(_in(g.dtype, share), x_shape, axis, present)
+    return _spread(in_dtype(share, g.dtype), x_shape, axis, present)
 
 
 mean.def_vjp(x=lambda g, x_shape, axis, where: _pull_mean(g, x_shape, axis, _present(x_shape, where)))
@@ -256,19 +245,19 @@ def _centred(x: Any, axis: Axis, present: Any) -> Any:
 
 def _pull_var(g: Any, x: Any, axis: Axis, ddof: float, correction: Any, present: Any) -> Any:
     """Centred twice: the mean of equal numbers may be off in its last place, but that of their differences is not."""
-    x = _in(g.dtype, x)
+    x = in_dtype(x, g.dtype)
     freedom = _count(x.shape, axis, present) - (ddof if correction is _NOT_GIVEN else correction)
     if present is True:
         scale = 2 / float(freedom) if freedom > 0 else math.nan
     else:
-        scale = 2 / choose(freedom > 0, freedom, math.nan)
+        scale = 2 / elementwise.where(freedom > 0, freedom, math.nan)
     slopes = _centred(_centred(x, axis, present), axis, present) * (reshape(g, _kept_shape(x.shape, axis)) * scale)
     return _only(slopes, present)
 
 
 def _pull_std(g: Any, out: Any, *rest: Any) -> Any:
     constant = equal(out, 0)
-    return _pull_var(keep_where(g, not_equal(out, 0)) / (2 * choose(constant, 1, out)), *rest)
+    return _pull_var(keep_where(g, not_equal(out, 0)) / (2 * elementwise.where(constant, 1, out)), *rest)
 
 
 var.def_vjp(
@@ -341,7 +330,7 @@ def max(x: Array, /, axis: Axis = None, *, keepdims: bool = False, initial: Any 
     >>> max([[1.0, 5.0], [3.0, 4.0]], axis=0)
     array([3., 5.])
     """
-    return np.max(x, axis, keepdims=keepdims, initial=_plain(initial), where=_mask(where))
+    return np.max(x, axis, keepdims=keepdims, initial=untracked("max", initial), where=_mask(where))
 
 
 @primitive
@@ -360,10 +349,10 @@ def min(x: Array, /, axis: Axis = None, *, keepdims: bool = False, initial: Any 
     >>> min([[1.0, 5.0], [3.0, 4.0]], axis=0)
     array([1., 4.])
     """
-    return np.min(x, axis, keepdims=keepdims, initial=_plain(initial), where=_mask(where))
+    return np.min(x, axis, keepdims=keepdims, initial=untracked("min", initial), where=_mask(where))
 
 
-def _share(g: Any, chosen: Any, out: Any, axis: Axis, initial: Any, where: Any) -> Any:
+def _pull_extreme(g: Any, chosen: Any, out: Any, axis: Axis, initial: Any, where: Any) -> Any:
     """Divide `g` among the entries chosen."""
     kept = _kept_shape(chosen.shape, axis)
     chosen = chosen if where is True else multiply(chosen, where)
@@ -378,7 +367,7 @@ def _equals(x: Any, out: Any, axis: Axis) -> Any:
 
 
 max.def_vjp(  # NaN is a largest entry that equals itself nowhere
-    x=lambda g, x, out, axis, initial, where: _share(
+    x=lambda g, x, out, axis, initial, where: _pull_extreme(
         g, logical_or(_equals(x, out, axis), not_equal(x, x)), out, axis, initial, where
     )
 )
@@ -568,13 +557,7 @@ def cumsum(x: Array, /, axis: int | None = None, *, dtype: Any = None) -> Any:
     return np.cumsum(x, axis, dtype)
 
 
-def _backwards(x: Any, axis: int | None) -> Any:
-    return x[(*(slice(None),) * ((axis or 0) % x.ndim), slice(None, None, -1))]
-
-
-cumsum.def_vjp(
-    x=lambda g, x_shape, axis: reshape(_backwards(cumsum(_backwards(g, axis), axis), axis), x_shape),
-)
+cumsum.def_vjp(x=lambda g, x_shape, axis: reshape(flip(cumsum(flip(g, axis), axis), axis), x_shape))
 
 
 @primitive
@@ -592,12 +575,12 @@ def cumprod(x: Array, /, axis: int | None = None, *, dtype: Any = None) -> Any:
 
 
 @primitive
-def _recur(x: Array, slopes: Array, /) -> Any:
+def _linear_recurrence(x: Array, slopes: Array, /) -> Any:
     """``y[0] = x[0]``, ``y[i] = x[i] + slopes[i - 1] * y[i - 1]`` along the last axis; `slopes` is one entry shorter.
 
     Examples
     --------
-    >>> _recur([1.0, 1.0, 1.0], [2.0, 3.0])
+    >>> _linear_recurrence([1.0, 1.0, 1.0], [2.0, 3.0])
     array([1., 3., 10.])
     """
     y, slopes = np.moveaxis(x, -1, 0).copy(), np.moveaxis(slopes, -1, 0)
@@ -606,8 +589,8 @@ def _recur(x: Array, slopes: Array, /) -> Any:
     return np.moveaxis(y, 0, -1)
 
 
-_recur.def_vjp(
-    g=lambda g, slopes: _recur(g[..., ::-1], slopes[..., ::-1])[..., ::-1],
+_linear_recurrence.def_vjp(
+    g=lambda g, slopes: _linear_recurrence(g[..., ::-1], slopes[..., ::-1])[..., ::-1],
     x=lambda g: g,
     slopes=lambda g, out: g[..., 1:] * out[..., :-1],
 )
@@ -616,37 +599,9 @@ _recur.def_vjp(
 def _pull_cumprod(g: Any, x: Any, axis: int | None) -> Any:
     """``before[i] * carried[i]``, where ``carried[i] = g[i] + x[i + 1] * carried[i + 1]`` is what comes back from i."""
     along = -1 if axis is None else axis
-    entries = swapaxes(_in(g.dtype, reshape(x, g.shape)), along, -1)
-    carried = _recur(swapaxes(g, along, -1)[..., ::-1], entries[..., :0:-1])[..., ::-1]
+    entries = swapaxes(in_dtype(reshape(x, g.shape), g.dtype), along, -1)
+    carried = _linear_recurrence(swapaxes(g, along, -1)[..., ::-1], entries[..., :0:-1])[..., ::-1]
     return reshape(swapaxes(_before(entries) * carried, along, -1), x.shape)
 
 
 cumprod.def_vjp(x=_pull_cumprod)
-
-
-@Derived
-def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
-    """The integral of `y` by the trapezoidal rule, at the points `x` (of one axis, or as many as `y`), or `dx` apart.
-
-    Examples
-    --------
-    >>> trapezoid([1.0, 2.0, 3.0], [0.0, 1.0, 3.0])
-    np.float64(6.5)
-    """
-    y = operand("trapezoid", y)
-    before, after = _neighbours(y, axis)
-    if x is not None:
-        x = operand("trapezoid", x)
-        left, right = _neighbours(x, 0 if x.ndim == 1 else axis)
-        dx = right - left
-        if x.ndim == 1 and len(x) != y.shape[axis]:  # of 2 points NumPy would make more
-            raise ShapeError(f"trapezoid: expected x of {y.shape[axis]} points, got {len(x)}")
-        if x.ndim == 1:
-            dx = reshape(dx, tuple(n if i == axis % y.ndim else 1 for i, n in enumerate(after.shape)))
-    return sum(dx * (after + before) / 2.0, axis)
-
-
-def _neighbours(x: Any, axis: int) -> tuple[Any, Any]:
-    """All entries along an axis but the last, and all but the first."""
-    ahead = (slice(None),) * normalize_axis_index(axis, x.ndim)
-    return x[(*ahead, slice(None, -1))], x[(*ahead, slice(1, None))]

@@ -13,7 +13,7 @@ from tinygrad_np import values
 from tinygrad_np.derived import Derived
 from tinygrad_np.errors import RangeError, ShapeError
 from tinygrad_np.primitives import primitive
-from tinygrad_np.values import Array, operand
+from tinygrad_np.values import Array, check_floating, operand
 
 __all__ = [
     "astype",
@@ -49,6 +49,28 @@ __all__ = [
 Axes = int | Sequence[int]
 
 # --- shapes ---------------------------------------------------------------------------------------------------------
+
+
+def at(i: Any, axis: int) -> tuple[Any, ...]:
+    """The index that takes `i` along an axis, counted from the first.
+
+    Examples
+    --------
+    >>> at(0, 1)
+    (slice(None, None, None), 0)
+    """
+    return (*(slice(None),) * axis, i)
+
+
+def line(shape: tuple[int, ...], axis: int | None) -> tuple[tuple[int, ...], int]:
+    """The shape and the axis to go along: without an axis, or axes, those of all entries in one row.
+
+    Examples
+    --------
+    >>> line((2, 3), -1), line((2, 3), None)
+    (((2, 3), 1), ((6,), 0))
+    """
+    return ((math.prod(shape),), 0) if axis is None or not shape else (shape, axis % len(shape))
 
 
 def _check_order(op: str, order: str) -> None:
@@ -481,6 +503,18 @@ def astype(x: Array, /, dtype: Any, *, copy: bool = True) -> Any:
 astype.def_vjp(x=lambda g: g)  # the engine gives every gradient its argument's dtype
 
 
+def in_dtype(x: Any, dtype: Any) -> Any:
+    """`x` in a dtype; the very same where it has it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> in_dtype(np.array([1, 2]), float)
+    array([1., 2.])
+    """
+    return x if x.dtype == dtype else astype(x, dtype)
+
+
 @primitive
 def copy(x: Array, /, order: str = "K") -> Any:
     """The same entries in memory of their own; the gradient passes as it is.
@@ -529,16 +563,8 @@ ones_like.def_vjp(x=None)
 
 
 @primitive
-def full_like(x: Array, fill_value: Array, /, dtype: Any = None, *, shape: Any = None) -> Any:
-    """`fill_value` repeated until it has the shape of `x`, in the dtype of `x` (an integer `x` cuts fractions off).
-
-    No gradient flows to `x`.
-
-    Examples
-    --------
-    >>> full_like([1.0, 2.0], 7)
-    array([7., 7.])
-    """
+def _full_like(x: Array, fill_value: Array, /, dtype: Any = None, *, shape: Any = None) -> Any:
+    """As `full_like`."""
     return np.full_like(x, fill_value, dtype, shape=shape)
 
 
@@ -547,4 +573,25 @@ def _sum_to(g: Any, shape: tuple[int, ...]) -> Any:
     return reshape(sum_to(g, shape[max(len(shape) - g.ndim, 0) :]), shape)
 
 
-full_like.def_vjp(x=None, fill_value=lambda g, fill_value_shape: _sum_to(g, fill_value_shape))
+_full_like.def_vjp(x=None, fill_value=lambda g, fill_value_shape: _sum_to(g, fill_value_shape))
+
+
+@Derived
+def full_like(x: Any, fill_value: Any, dtype: Any = None, *, shape: Any = None) -> Any:
+    """`fill_value` repeated until it has the shape of `x`, in the dtype of `x` (an integer `x` cuts fractions off).
+
+    No gradient flows to `x`.
+
+    Raises
+    ------
+    DtypeError
+        For a value that requires gradients, and a dtype that carries none.
+
+    Examples
+    --------
+    >>> full_like([1.0, 2.0], 7)
+    array([7., 7.])
+    """
+    x = operand("full_like", x)
+    check_floating("full_like", np.dtype(x.dtype if dtype is None else dtype), fill_value)
+    return _full_like(x, fill_value, dtype, shape=shape)

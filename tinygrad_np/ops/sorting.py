@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 
 from tinygrad_np.derived import Derived
-from tinygrad_np.ops.indexing import constant, like, take, take_along_axis
-from tinygrad_np.ops.shape import reshape
+from tinygrad_np.ops.indexing import _put_back_along, constant, like, take, take_along_axis
 from tinygrad_np.primitives import primitive
-from tinygrad_np.values import Array, operand
+from tinygrad_np.values import Array, operand, untracked
 
 __all__ = [
     "argpartition",
@@ -22,11 +21,6 @@ __all__ = [
     "sort",
     "unique",
 ]
-
-
-def _along(axis: int | None) -> int:
-    """The axis that an order is along: without one, that of all entries in a row."""
-    return 0 if axis is None else axis
 
 
 @primitive
@@ -64,12 +58,7 @@ def sort(a: Array, /, axis: int | None = -1, kind: Any = None, *, stable: bool |
     return np.sort(a, axis, kind, stable=stable)
 
 
-def _from_order(g: Any, a_shape: tuple[int, ...], order: Any, axis: int | None) -> Any:
-    """Undo an order."""
-    return reshape(take_along_axis(g, argsort(order, _along(axis), stable=True), _along(axis)), a_shape)
-
-
-sort.def_vjp(a=lambda g, a, axis: _from_order(g, a.shape, argsort(a, axis, stable=True), axis))
+sort.def_vjp(a=lambda g, a, axis: _put_back_along(g, a.shape, argsort(a, axis, stable=True), axis))
 
 
 @primitive
@@ -90,17 +79,17 @@ def partition(a: Array, /, kth: int | Sequence[int], axis: int | None = -1, kind
     >>> partition([3.0, 4.0, 1.0, 2.0], 0)[0]
     np.float64(1.0)
     """
-    return np.partition(a, constant(kth), axis, kind)
+    return np.partition(a, untracked("partition", kth), axis, kind)
 
 
-def _from_partition(g: Any, a: Any, out: Any, axis: int | None) -> Any:
+def _pull_partition(g: Any, a: Any, out: Any, axis: int | None) -> Any:
     """What stands at some place in the order of `out` came from that place in the order of `a`."""
-    along = _along(axis)
-    before, after = argsort(a, axis, stable=True), argsort(out, along, stable=True)
-    return _from_order(g, a.shape, take_along_axis(before, argsort(after, along, stable=True), along), axis)
+    along = 0 if axis is None else axis
+    ordered = take_along_axis(g, argsort(out, along, stable=True), along)
+    return _put_back_along(ordered, a.shape, argsort(a, axis, stable=True), axis)
 
 
-partition.def_vjp(a=lambda g, a, out, axis: _from_partition(g, a, out, axis))
+partition.def_vjp(a=_pull_partition)
 
 
 # --- more constants --------------------------------------------------------------------------------------------------
@@ -115,7 +104,7 @@ def argpartition(a: Array, /, kth: int | Sequence[int], axis: int | None = -1, k
     >>> argpartition([3.0, 4.0, 1.0, 2.0], 0)[0]
     np.int64(2)
     """
-    return np.argpartition(a, constant(kth), axis, kind)
+    return np.argpartition(a, untracked("argpartition", kth), axis, kind)
 
 
 argpartition.def_vjp(a=None)
@@ -130,7 +119,7 @@ def searchsorted(a: Array, v: Array, /, side: Any = "left", sorter: Any = None) 
     >>> searchsorted([1.0, 2.0, 3.0], [2.0, 2.5])
     array([1, 2])
     """
-    return np.searchsorted(a, v, side, constant(sorter))
+    return np.searchsorted(a, v, side, untracked("searchsorted", sorter))
 
 
 searchsorted.def_vjp(a=None, v=None)

@@ -12,8 +12,8 @@ import numpy as np
 
 from tinygrad_np.derived import Derived
 from tinygrad_np.errors import ArgumentError, RangeError, ShapeError
+from tinygrad_np.ops import elementwise
 from tinygrad_np.ops.elementwise import keep_where, multiply
-from tinygrad_np.ops.elementwise import where as choose
 from tinygrad_np.ops.indexing import scatter_add
 from tinygrad_np.ops.logic import equal
 from tinygrad_np.ops.reductions import (
@@ -22,23 +22,21 @@ from tinygrad_np.ops.reductions import (
     _count,
     _equals,
     _from_rows,
-    _in,
     _mask,
-    _plain,
+    _pull_extreme,
     _pull_mean,
     _pull_std,
     _pull_var,
     _rows,
-    _share,
     cumprod,
     cumsum,
     mean,
     prod,
     sum,
 )
-from tinygrad_np.ops.shape import broadcast_to, reshape, transpose
+from tinygrad_np.ops.shape import broadcast_to, full_like, in_dtype, reshape, transpose
 from tinygrad_np.primitives import primitive
-from tinygrad_np.values import Array, operand
+from tinygrad_np.values import Array, operand, untracked
 
 __all__ = [
     "average",
@@ -91,17 +89,18 @@ def average(
     np.float64(2.0)
     """
     x = operand("average", x)
+    axis = tuple(axis) if isinstance(axis, list) else axis
     if weights is None:
         result = mean(x, axis, keepdims=keepdims)
-        return (result, np.full(result.shape, _count(x.shape, axis), result.dtype)) if returned else result
+        return (result, full_like(result, _count(x.shape, axis))) if returned else result
     weights = _fitted(operand("average", weights), x, axis)
     whole = x.dtype.kind in "iub"
     dtype = np.result_type(x.dtype, weights.dtype, *([np.float64] if whole else []))
-    weights = broadcast_to(_in(dtype, weights), x.shape)
+    weights = broadcast_to(in_dtype(weights, dtype), x.shape)
     total = sum(weights, axis, keepdims=keepdims)
     if np.any(np.asarray(equal(total, 0))):
         raise RangeError("average: expected weights that do not add up to zero")
-    result = sum(_in(dtype, x) * weights, axis, keepdims=keepdims) / total
+    result = sum(in_dtype(x, dtype) * weights, axis, keepdims=keepdims) / total
     return (result, total) if returned else result
 
 
@@ -153,7 +152,7 @@ def quantile(x: Array, /, q: Any, axis: Axis = None, *, method: Any = "linear", 
     >>> quantile([1.0, 2.0, 4.0], [0.25, 0.5])
     array([1.5, 2. ])
     """
-    return np.quantile(x, _plain(q), axis, method=method, keepdims=keepdims)
+    return np.quantile(x, untracked("quantile", q), axis, method=method, keepdims=keepdims)
 
 
 @primitive
@@ -167,7 +166,7 @@ def percentile(x: Array, /, q: Any, axis: Axis = None, *, method: Any = "linear"
     >>> percentile([1.0, 2.0, 4.0], 25)
     np.float64(1.5)
     """
-    return np.percentile(x, _plain(q), axis, method=method, keepdims=keepdims)
+    return np.percentile(x, untracked("percentile", q), axis, method=method, keepdims=keepdims)
 
 
 @primitive
@@ -197,7 +196,7 @@ def nanquantile(x: Array, /, q: Any, axis: Axis = None, *, method: Any = "linear
     >>> nanquantile([5.0, 1.0, np.nan], 0.25)
     np.float64(2.0)
     """
-    return _in_one_axis(np.nanquantile, x, _plain(q), axis, method=method, keepdims=keepdims)
+    return _in_one_axis(np.nanquantile, x, untracked("nanquantile", q), axis, method=method, keepdims=keepdims)
 
 
 @primitive
@@ -212,7 +211,7 @@ def nanpercentile(x: Array, /, q: Any, axis: Axis = None, *, method: Any = "line
     >>> nanpercentile([5.0, 1.0, np.nan], 25)
     np.float64(2.0)
     """
-    return _in_one_axis(np.nanpercentile, x, _plain(q), axis, method=method, keepdims=keepdims)
+    return _in_one_axis(np.nanpercentile, x, untracked("nanpercentile", q), axis, method=method, keepdims=keepdims)
 
 
 def _in_one_axis(quantiles: Callable[..., Any], x: Any, q: Any, axis: Axis, **options: Any) -> Any:
@@ -222,12 +221,12 @@ def _in_one_axis(quantiles: Callable[..., Any], x: Any, q: Any, axis: Axis, **op
 
 
 @primitive
-def _places(x: Array, /) -> Any:
+def _ranks(x: Array, /) -> Any:
     """How many entries of a row are smaller than each; NaN counts as the largest.
 
     Examples
     --------
-    >>> _places([[7.0, 3.0, 7.0, 5.0]])
+    >>> _ranks([[7.0, 3.0, 7.0, 5.0]])
     array([[2, 0, 2, 1]])
     """
     x = np.asarray(x)
@@ -241,7 +240,7 @@ def _places(x: Array, /) -> Any:
     return places
 
 
-_places.def_vjp(x=None)
+_ranks.def_vjp(x=None)
 
 
 def _positions(quantiles: Callable[..., Any], counts: Array, q: Any, method: str) -> Array:
@@ -267,10 +266,10 @@ def _pull_quantile(
     if 0 in x.shape:
         return np.zeros(x.shape, g.dtype)
     rows = _rows(x, axis)
-    places = np.asarray(_places(rows))
+    places = np.asarray(_ranks(rows))
     ordered, lines = np.sort(places, -1), np.arange(len(rows))
     counts, length = np.asarray(sum(equal(rows, rows), 1)), rows.shape[1]
-    positions = _positions(quantiles, counts if skip else np.full_like(counts, length), _plain(q), method)
+    positions = _positions(quantiles, counts if skip else np.full_like(counts, length), np.asarray(q), method)
     if not skip:
         positions = np.where(counts < length, counts, positions)  # the result is NaN: to the entries that are
     lower = positions.astype(np.intp)
@@ -279,8 +278,8 @@ def _pull_quantile(
     ends = [(lines, ordered[lines, end]) for end in (lower, upper)]
     sums = scatter_add(g * (1 - share), ends[0], rows.shape) + scatter_add(g * share, ends[1], rows.shape)
     back = (lines[:, None], places)
-    ties = scatter_add(np.ones(rows.shape, g.dtype), back, rows.shape)
-    slopes = (sums / np.maximum(ties, 1))[back]
+    ties = np.bincount((lines[:, None] * length + places).reshape(-1), minlength=places.size).reshape(rows.shape)
+    slopes = in_dtype(sums / np.maximum(ties, 1), g.dtype)[back]
     return _from_rows(keep_where(slopes, equal(rows, rows)) if skip else slopes, x.shape, axis)
 
 
@@ -298,7 +297,7 @@ nanpercentile.def_vjp(x=lambda g, x, axis, q, method: _pull_quantile(g, x, axis,
 def _filled(op: str, x: Any, filling: float) -> Any:
     """`x` with a number in place of NaN."""
     x = operand(op, x)
-    return choose(equal(x, x), x, filling) if x.dtype.kind == "f" else x
+    return elementwise.where(equal(x, x), x, filling) if x.dtype.kind == "f" else x
 
 
 def _numbers(x: Any, where: Any = True) -> Any:
@@ -463,7 +462,7 @@ def nanmax(
     >>> nanmax([1.0, np.nan, 2.0])
     np.float64(2.0)
     """
-    return np.nanmax(x, axis, keepdims=keepdims, initial=_plain(initial), where=_mask(where))
+    return np.nanmax(x, axis, keepdims=keepdims, initial=untracked("nanmax", initial), where=_mask(where))
 
 
 @primitive
@@ -480,10 +479,12 @@ def nanmin(
     >>> nanmin([1.0, np.nan, 2.0])
     np.float64(1.0)
     """
-    return np.nanmin(x, axis, keepdims=keepdims, initial=_plain(initial), where=_mask(where))
+    return np.nanmin(x, axis, keepdims=keepdims, initial=untracked("nanmin", initial), where=_mask(where))
 
 
-nanmax.def_vjp(x=lambda g, x, out, axis, initial, where: _share(g, _equals(x, out, axis), out, axis, initial, where))
+nanmax.def_vjp(
+    x=lambda g, x, out, axis, initial, where: _pull_extreme(g, _equals(x, out, axis), out, axis, initial, where)
+)
 nanmin.def_vjp(**nanmax.rules)
 
 

@@ -227,7 +227,7 @@ arctanh.def_vjp(x=lambda g, x: g / ((1 - x) * (1 + x)))
 
 
 @primitive
-def _sinc_slope(x: Array, /, order: int) -> Any:
+def _sinc_derivative(x: Array, /, order: int) -> Any:
     """The derivative of `sinc` of an order: ``pi ** order`` times that of ``sin(y) / y`` at ``y = pi * x``.
 
     That one, f_n, is the Taylor series near 0. Further out it follows from the last, as ``y * f`` is a sine and
@@ -250,7 +250,7 @@ def _sinc_slope(x: Array, /, order: int) -> Any:
     return (np.where(near, series, slope) * np.pi**order).astype(np.result_type(x, np.float16))
 
 
-_sinc_slope.def_vjp(x=lambda g, x, order: g * _sinc_slope(x, order + 1))
+_sinc_derivative.def_vjp(x=lambda g, x, order: g * _sinc_derivative(x, order + 1))
 
 
 @primitive
@@ -265,7 +265,7 @@ def sinc(x: Array, /) -> Any:
     return np.sinc(x)
 
 
-sinc.def_vjp(x=lambda g, x: g * _sinc_slope(x, 1))
+sinc.def_vjp(x=lambda g, x: g * _sinc_derivative(x, 1))
 
 
 # --- degrees and radians --------------------------------------------------------------------------------------------
