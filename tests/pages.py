@@ -39,6 +39,11 @@ function is a staircase); *constant* that the result carries no gradient (yes or
 convention where there is no slope, or more than one. **Dtypes** of the result for arguments of half, single, double and
 long double precision (f2 f4 f8 g), integers (i8) and bools (b1); *kept* where it is the argument's; `-` where NumPy
 does not compute in it. The gradient has the argument's dtype in any case.
+
+Where NumPy does not ask a tensor but converts it on its own, a tracked tensor ends in an error all the same, whose last
+words may be NumPy's: `a[i] = t` and `a.fill(t)` ("setting an array element with a sequence"; its cause tells more, and
+`set_at` is what to call), `np.fromiter(t, float)`, `np.sum(a, initial=t)`. As a `dtype=` NumPy takes a tensor for its
+dtype. Never give one as `out=` to a random generator, which writes there without asking what it is.
 """
 TABLE = "| function | what | order | kinks | dtypes |\n| --- | --- | --- | --- | --- |"
 

@@ -195,6 +195,22 @@ def test_in_place_arithmetic_of_an_array_with_a_tracked_tensor_is_refused():
     np.testing.assert_array_equal(a, 1)
 
 
+def test_where_numpy_does_not_ask_the_error_has_ours_as_its_cause():
+    a = np.zeros(3)
+    with pytest.raises(ValueError, match="setting an array element") as caught:
+        a[0] = T[0, 0]
+    assert isinstance(caught.value.__cause__, GraphError)
+    with pytest.raises(ValueError, match="setting an array element"):
+        a.fill(T[0, 0])
+    with pytest.raises(GraphError, match=r"tg\.set_at in the place of"):
+        a[:2] = T[0]
+    with pytest.raises((ValueError, GraphError)):
+        np.fromiter(T[0], float)
+    with pytest.raises((TypeError, ValueError, GraphError)):
+        np.sum(a, initial=T[0, 0])
+    assert a.tolist() == [0.0, 0.0, 0.0]
+
+
 def test_constants_go_where_numpy_goes():
     t = tg.tensor([3.0, 1.0, 2.0])
     assert np.linalg.norm(t) == np.linalg.norm([3.0, 1.0, 2.0])

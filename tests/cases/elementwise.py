@@ -65,6 +65,7 @@ ENDS = [
     Convention(([np.inf, np.inf], [np.inf, 1.0]), ([0.5, 1.0], [0.5, 0.0])),
 ]
 
+
 def masked(rng, shapes):
     """A mask of bools, or of numbers, which then has a gradient too."""
     x, mask = condition_last(rng, shapes)
