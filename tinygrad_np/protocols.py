@@ -84,6 +84,7 @@ def spelling(function: Any) -> str:
     return f"{module.removeprefix('numpy').removeprefix('.')}.{function.__name__}".removeprefix(".")
 
 
+@cache
 def ours(function: Any) -> Primitive | Derived | None:
     """This package's function of the same name, if it has one."""
     name: str = function.__name__
@@ -115,6 +116,11 @@ def alike(function: Any, recorded: Primitive | Derived) -> int:
     return count
 
 
+@cache
+def _names(recorded: Primitive | Derived) -> frozenset[str]:
+    return frozenset(signature(recorded).parameters)
+
+
 def translated(
     function: Any, recorded: Primitive | Derived, args: tuple[Any, ...], keywords: Mapping[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -123,8 +129,8 @@ def translated(
     What NumPy's caller left at its default is left out, so that an option of NumPy's that we do not have matters only
     to who gives it.
     """
-    if not keywords and len(args) <= alike(function, recorded):
-        return args, {}
+    if len(args) <= alike(function, recorded) and keywords.keys() <= _names(recorded):
+        return args, dict(keywords)
     theirs, own = _signature(function), _signature(recorded)
     if theirs is None or own is None:
         return args, dict(keywords)
@@ -169,6 +175,9 @@ def call_function(function: Callable[..., Any], args: tuple[Any, ...], keywords:
 
 def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], keywords: Mapping[str, Any]) -> Any:
     """What a ufunc of NumPy's, or one of its methods, that is given a Tensor returns."""
+    recorded = ours(ufunc)
+    if method == "__call__" and not keywords and recorded is not None:
+        return recorded(*inputs)
     name = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
     if method == "at":  # NumPy would write into a read-only array here
         if isinstance(inputs[0], Value):
@@ -179,7 +188,6 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], keywords: 
         return getattr(ufunc, method)(*_plain(inputs, name), **_plain(keywords, name))
     _refuse_out(name, keywords.get("out"))
     given = {k: v for k, v in keywords.items() if not (v is None or (k == "where" and v is True))}
-    recorded = ours(ufunc)
     if method == "__call__" and not given and recorded is not None:
         return recorded(*inputs)
     if given and method == "__call__":

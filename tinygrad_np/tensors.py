@@ -494,7 +494,8 @@ class Tensor(Value):
 
     def reshape(self, *shape: Any, **options: Any) -> Any:
         """Take the shape as one tuple or as separate integers."""
-        return ops.reshape(self, shape[0] if len(shape) == 1 else shape, **options)
+        sides = shape[0] if len(shape) == 1 else shape
+        return ops.reshape(self, sides, **options) if options else ops.reshape.call(self, sides, "C")
 
     def flatten(self, order: Any = "C") -> Any:
         """All entries in one axis, as ``ndarray.flatten`` (`tinygrad_np.flatten` keeps the first axis)."""
