@@ -374,7 +374,7 @@ def insert(x: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
     if isinstance(x, Value):
         check_real("insert", values)
     check_floating("insert", x.dtype, values)
-    obj = np.asarray(obj) if isinstance(obj, list) else obj
+    obj = np.flatnonzero(obj) if np.asarray(obj).dtype == bool and np.ndim(obj) else obj  # older NumPys take 0 and 1
     old, new = (np.arange(v.size).reshape(v.shape) for v in (x, values))
     places = np.insert(old, untracked("insert", obj), new + x.size, axis)
     return concatenate([ravel(x), astype(ravel(values), x.dtype)])[places]
