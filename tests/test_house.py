@@ -142,7 +142,7 @@ def documented():
     """What users call: it needs a docstring with an example that runs."""
     extra = {"tinygrad_np.engine.grad", "tinygrad_np.engine.tape", "tinygrad_np.modes.no_grad"}
     extra |= {"tinygrad_np.primitives.primitive", "tinygrad_np.profiling.profile", "tinygrad_np.program.Memory"}
-    extra |= {"tinygrad_np.debugging.debug", "tinygrad_np.derived.Derived"}
+    extra |= {"tinygrad_np.debugging.debug", "tinygrad_np.derived.Derived", "tinygrad_np.protocols.nearest"}
     for name, thing in public_things():
         inner = (ops.losses.rows, ops.elementwise.real, tg.tensors.Leaf)
         if (room(name) in USERS or name in extra) and thing not in inner:

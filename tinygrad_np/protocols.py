@@ -48,13 +48,10 @@ _INSTEAD = {
     "vecdot": "matmul",
     "matvec": "matmul",
     "vecmat": "matmul",
-    "linalg.matmul": "matmul",
     "tensordot": "matmul",
     "einsum": "matmul",
     "conjugate": "positive",
     "real": "positive",
-    "asarray_chkfinite": "isfinite",
-    "require": "astype",
 }
 """The nearest covered spelling, where the names do not tell."""
 
