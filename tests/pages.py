@@ -1,4 +1,4 @@
-"""The page of all functions, made from registry and cases: ``python -m tests.pages`` writes docs/functions.md."""
+"""The page of all functions, made from registry and facts: ``python -m tests.pages`` writes docs/functions.md."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 import tinygrad_np as tg
-from tests.cases import CASES
-from tests.test_registry import call, draw, live_positions
 from tinygrad_np import ops
 from tinygrad_np.derived import Derived
 from tinygrad_np.errors import TinygradError
+from tinygrad_np.facts import known
 from tinygrad_np.primitives import Primitive
 from tinygrad_np.signatures import spelt
+from tinygrad_np.verify.subjects import call, live_places
 
 PAGE = Path(__file__).parents[1] / "docs" / "functions.md"
 FAMILIES = [m for m in vars(ops).values() if isinstance(m, ModuleType) and hasattr(m, "__all__")]
@@ -61,17 +61,17 @@ def kinks(function: Any) -> str:
 
 def tensors_of(function: Any, dtype: Any = np.float64) -> list[Any]:
     """The arguments of the base of its case, in a dtype; those that gradients flow to are leaves."""
-    case = CASES[function]
-    doubles = draw(function, case.base, np.random.default_rng(0))
+    case = known[function]
+    doubles = [np.asarray(a) for a in case.draw(np.random.default_rng(0), case.base.shapes)]
     arrays = [a.astype(dtype) if a.dtype.kind == "f" else a for a in doubles]
-    live = live_positions(function, arrays)
+    live = live_places(function, case, arrays)
     return [tg.tensor(a, requires_grad=i in live) for i, a in enumerate(arrays)]
 
 
 def order(function: Any) -> str:
     """Found by differentiating twice."""
     tensors = tensors_of(function)
-    out = call(function, tensors, CASES[function].base)
+    out = call(function, known[function], tensors, known[function].base)
     if not out.requires_grad:
         return "constant"
     live = [t for t in tensors if t.requires_grad]
@@ -85,7 +85,7 @@ def dtypes(function: Any) -> str:
     with np.errstate(all="ignore"):
         for dtype in (*FLOATS, *OTHERS):
             try:
-                out = call(function, tensors_of(function, dtype), CASES[function].base)
+                out = call(function, known[function], tensors_of(function, dtype), known[function].base)
                 results.append(LETTERS.get(str(out.dtype), str(out.dtype)))
             except (TinygradError, TypeError):
                 results.append("-")

@@ -32,6 +32,9 @@ FLOORS = [
     {"protocols"},
     {"tensors"},
     {"nn", "optim", "blocks"},
+    {"facts"},
+    {"verify"},
+    {"strategies"},
     {"datasets"},
     {"experiments"},
     {"cli"},
@@ -135,7 +138,7 @@ def public_things():
     yield from ((f"tinygrad_np.tensors.Tensor.{m}", getattr(tg.Tensor, m)) for m in ("backward", "numpy", "detach"))
 
 
-USERS = ("ops", "files", "blocks", "nn", "optim", "datasets", "experiments", "cli", "tensors")
+USERS = ("ops", "files", "blocks", "nn", "optim", "datasets", "experiments", "cli", "tensors", "strategies")
 
 
 def documented():
@@ -143,6 +146,8 @@ def documented():
     extra = {"tinygrad_np.engine.grad", "tinygrad_np.engine.tape", "tinygrad_np.modes.no_grad"}
     extra |= {"tinygrad_np.primitives.primitive", "tinygrad_np.profiling.profile", "tinygrad_np.program.Memory"}
     extra |= {"tinygrad_np.debugging.debug", "tinygrad_np.derived.Derived", "tinygrad_np.protocols.nearest"}
+    extra |= {f"tinygrad_np.verify.{name}" for name in ("check_grads", "check_vjp", "primitive", "all", "describe")}
+    extra |= {"tinygrad_np.facts.choices.Choices"}
     for name, thing in public_things():
         inner = (ops.losses.rows, ops.elementwise.real, tg.tensors.Leaf)
         if (room(name) in USERS or name in extra) and thing not in inner:
@@ -195,12 +200,17 @@ def test_readmes_python_blocks_run_and_print_what_stands_beneath(capsys, tmp_pat
 
 
 @pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda page: page.name)
-def test_python_blocks_of_the_docs_run_and_links_lead_somewhere(page, tmp_path, monkeypatch):
+def test_python_blocks_of_the_docs_run_and_print_what_stands_beneath(page, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     text, scope = page.read_text(), {}
     for source in re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
         exec(compile(source, page.name, "exec"), scope)
-    for target in re.findall(r"\]\(([^)#]+)\)", text):
+    if page.name == "verify.md":
+        printed = capsys.readouterr().out
+        for expected in re.findall(r"^```text\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+            assert expected in printed
+    prose = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+    for target in re.findall(r"\]\(([^)#]+)\)", prose):
         assert (page.parent / target).exists() or target.startswith("https://"), target
 
 

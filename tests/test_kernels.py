@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tinygrad_np.strategies import choices
 
 import tinygrad_np as tg
-from tests.cases import CASES, Trial
-from tests.test_registry import LAYOUTS, PRIMITIVES, call, draw, live_positions, without_kernel
+from tests.test_registry import FACTS, PRIMITIVES, call, draw, live_places, without_kernel
 from tinygrad_np import buffers, codegen, nn, optim
 from tinygrad_np.buffers import Pool, allocate, alone
+from tinygrad_np.facts import Trial
+from tinygrad_np.verify.checks import LAYOUTS
 
 KERNELS = [primitive for primitive in PRIMITIVES if primitive.kernel is not None]
 every_kernel = pytest.mark.parametrize("primitive", KERNELS, ids=str)
@@ -73,8 +75,8 @@ def check_against_rules(primitive, arrays, trial, positions):
 @pytest.mark.parametrize("size", [0, 1 << 60], ids=["lent", "allocated"])
 def test_kernels_agree_with_rules(primitive, size, data, seed):
     """For drawn shapes, layouts, dtypes (mixed ones too), and each choice of arguments that need gradients."""
-    case, rng = CASES[primitive], np.random.default_rng(seed)
-    trial = data.draw(case.trials)
+    case, rng = FACTS[primitive], np.random.default_rng(seed)
+    trial = case.trial(data.draw(choices()))
     arrays = draw(primitive, trial, rng)
     layouts, dtypes = sorted(LAYOUTS), [np.float64, np.float32]
     same = data.draw(st.sampled_from(dtypes))
@@ -83,7 +85,7 @@ def test_kernels_agree_with_rules(primitive, size, data, seed):
         if a.dtype.kind == "f":
             dtype = data.draw(st.sampled_from(dtypes)) if mixed else same
             arrays[i] = LAYOUTS[data.draw(st.sampled_from(layouts))](a.astype(dtype))
-    live = live_positions(primitive, arrays)
+    live = live_places(primitive, arrays)
     positions = [i for i in live if data.draw(st.booleans())] or live[:1]
     with pytest.MonkeyPatch.context() as monkeypatch:
         lend_from(monkeypatch, size)
@@ -102,32 +104,32 @@ ODD = {
 @pytest.mark.parametrize("odd", ODD)
 @pytest.mark.parametrize("which", [0, None], ids=["the first", "all"])
 def test_odd_dtypes_take_the_rules(primitive, odd, which, lending):
-    arrays = draw(primitive, CASES[primitive].base, np.random.default_rng(0))
+    arrays = draw(primitive, FACTS[primitive].base, np.random.default_rng(0))
     chosen = [i for i, a in enumerate(arrays) if a.dtype.kind == "f" and which in (i, None)]
     for i in chosen:
         arrays[i] = ODD[odd](arrays[i])
-    positions = live_positions(primitive, arrays) if odd in ("float16", "long double") else []
+    positions = live_places(primitive, arrays) if odd in ("float16", "long double") else []
     if positions:
-        check_against_rules(primitive, arrays, CASES[primitive].base, positions)
-    value = np.asarray(call(primitive, arrays, CASES[primitive].base))
+        check_against_rules(primitive, arrays, FACTS[primitive].base, positions)
+    value = np.asarray(call(primitive, arrays, FACTS[primitive].base))
     with pytest.MonkeyPatch.context() as monkeypatch:
         without_kernel(monkeypatch, primitive)
-        expected = np.asarray(call(primitive, arrays, CASES[primitive].base))
+        expected = np.asarray(call(primitive, arrays, FACTS[primitive].base))
     assert value.dtype == expected.dtype
     np.testing.assert_allclose(value, expected, rtol=1e-12)
     if odd != "subclass":
-        assert primitive.kernel.forward(allocate, *in_order(primitive, arrays, CASES[primitive].base)) is None
+        assert primitive.kernel.forward(allocate, *in_order(primitive, arrays, FACTS[primitive].base)) is None
 
 
 @every_kernel
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_a_kernel_takes_its_base_case(primitive, dtype):
     """So that the tests above compare something."""
-    arrays = draw(primitive, CASES[primitive].base, np.random.default_rng(0))
+    arrays = draw(primitive, FACTS[primitive].base, np.random.default_rng(0))
     if primitive is tg.cross_entropy:
         arrays[1] = np.arange(len(arrays[0])) % arrays[0].shape[1]
     arrays = [a.astype(dtype) if a.dtype.kind == "f" else a for a in arrays]
-    assert primitive.kernel.forward(allocate, *in_order(primitive, arrays, CASES[primitive].base)) is not None
+    assert primitive.kernel.forward(allocate, *in_order(primitive, arrays, FACTS[primitive].base)) is not None
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])

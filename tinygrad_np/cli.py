@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if unknown:
         given.error(f"unrecognized arguments: {' '.join(unknown)}")  # shows what this command takes
     try:
-        given.run(given)
+        code: int = given.run(given) or 0
         sys.stdout.flush()
     except BrokenPipeError:  # who read the output, as head does, has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("tinygrad-np: interrupted; no file is half-written\n")
         return 130
-    return 0
+    return code
 
 
 # --- what may be typed ------------------------------------------------------------------------------------------------
@@ -112,7 +112,33 @@ def _parser() -> argparse.ArgumentParser:
             help="train nothing: what a saved model says of pictures, or of its own test digits",
         )
         made.set_defaults(kind=kind)
+    _add_verify(commands)
     return parser
+
+
+def _add_verify(commands: Any) -> None:
+    does = "check the gradients of all functions against differences"
+    made = commands.add_parser(
+        "verify",
+        help=does,
+        description=f"{does[0].upper()}{does[1:]}, and for all else that must hold. Exit code 1 if something is wrong.",
+        epilog="example: tinygrad-np verify softmax matmul --seeds 20",
+        allow_abbrev=False,
+    )
+    made.add_argument("names", nargs="*", metavar="NAME", help="functions, by name (default: all)")
+    made.add_argument(
+        "--catalogue",
+        action="store_true",
+        help="check the checker: a table of classic mistakes, how often each is caught and explained, and whether what "
+        "is right is left alone",
+    )
+    counts = Numbers(int, 1)
+    made.add_argument("--seeds", type=_typed(counts), help="inputs drawn anew (default: 1; 50 for --catalogue)")
+    made.add_argument(
+        "--jobs", type=_typed(counts), default=os.cpu_count() or 1, help="processes (default: one for each processor)"
+    )
+    made.add_argument("--json", action="store_true", help="print the figures as JSON, for scripts")
+    made.set_defaults(run=_verify, error=made.error)
 
 
 def _add_options(parser: argparse.ArgumentParser, kind: type[Options]) -> None:
@@ -280,3 +306,38 @@ def _predict(given: argparse.Namespace, model: Path, *images: Path) -> None:
         figures["digits"].append({"digit": digit, "right": right, "of": of, "taken_for": taken_for})
         rows.append((str(digit), f"{right:>5}", str(of), ", ".join(f"{label} ({n})" for label, n in taken_for.items())))
     _say(given, figures, f"test accuracy {accuracy:.4f}, loss {loss:.4g}\n{table(rows)}", {})
+
+
+# --- verify -----------------------------------------------------------------------------------------------------------
+
+
+def _verify(given: argparse.Namespace) -> int:
+    from tinygrad_np.facts import known
+    from tinygrad_np.verify import catalogue
+
+    functions = list(known)
+    names = [str(function) for function in functions]
+    if unknown := set(given.names) - set(names):
+        raise RangeError(f"verify: expected names of functions, as softmax, got {', '.join(sorted(unknown))}")
+    seeds = given.seeds or (50 if given.catalogue else 1)
+    rows: list[Any] = []
+    if given.catalogue:
+        found = catalogue.run(catalogue.try_mistake, range(len(catalogue.MISTAKES)), seeds, given.jobs)
+        rows = list(_bar("mistakes", found, len(catalogue.MISTAKES)))
+    chosen = [i for i, name in enumerate(names) if not given.names or name in given.names]
+    checked = _bar("functions", catalogue.run(catalogue.false_alarms, chosen, seeds, given.jobs), len(chosen))
+    said = {names[i]: alarms for i, alarms in zip(chosen, checked, strict=True)}
+    wrong = [text for alarms in said.values() for text in alarms[:1]]
+    text = catalogue.table(rows) + "\n" if given.catalogue else ""
+    text += "\n\n".join([*wrong, f"{len(said)} functions by {seeds} seeds: {len(wrong)} wrong"])
+    _say(given, {"mistakes": [row._asdict() for row in rows], "functions": said}, text, {})
+    return 0 if not wrong and all(row.is_good for row in rows) else 1
+
+
+def _bar(name: str, items: Iterator[Item], total: int) -> Iterator[Item]:
+    """The items, behind a progress bar where there is one."""
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        return items
+    return iter(tqdm(items, name, total, disable=None))

@@ -1,114 +1,161 @@
 """The same entries in another arrangement."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import numpy as np
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 
 import tinygrad_np as tg
-from tests.cases.common import SHAPES, Convention, Refused, Trial, arrangement, axes_of, together
 from tinygrad_np.errors import DtypeError, IndexRangeError, RangeError, ShapeError
+from tinygrad_np.facts.choices import Choices, Shape
+from tinygrad_np.facts.common import Convention, Facts, Refused, Trial, any_shape, with_axis
 from tinygrad_np.ops.shape import _full_like
+from tinygrad_np.values import Array
 
-SOME = hnp.array_shapes(min_dims=1, max_dims=4, min_side=0, max_side=3)
-
-
-@st.composite
-def reshapes(draw):
-    shape = draw(SHAPES)
-    other = draw(st.permutations(shape).map(tuple))
-    whole = st.just(-1) if 0 not in shape else st.just(other)
-    return Trial((shape,), (draw(st.just(other) | whole), draw(st.sampled_from("CF"))))
+# --- what to draw -----------------------------------------------------------------------------------------------------
 
 
-@st.composite
-def permutations(draw):
-    shape = draw(SHAPES)
-    axes = draw(st.permutations(range(len(shape))))
-    return Trial((shape,), (draw(st.sampled_from([None, tuple(axes), tuple(a - len(shape) for a in axes)])),))
+def reshapes(some: Choices) -> Trial:
+    """An array, a shape of as many entries or -1, and an order."""
+    shape = some.shape()
+    other = tuple(some.order(shape))
+    return Trial((shape,), (-1 if 0 not in shape and some.flag() else other, some.pick("CF")))
 
 
-@st.composite
-def swaps(draw):
-    shape = draw(SOME)
-    axis = st.integers(-len(shape), len(shape) - 1)
-    return Trial((shape,), (draw(axis), draw(axis)))
+def permutations(some: Choices) -> Trial:
+    """An array, and None or all its axes in any order."""
+    shape = some.shape()
+    axes = some.order(range(len(shape)))
+    return Trial((shape,), (some.pick([None, tuple(axes), tuple(a - len(shape) for a in axes)]),))
 
 
-@st.composite
-def broadcasts(draw, reverse=False):
-    drawn = draw(hnp.mutually_broadcastable_shapes(num_shapes=1, base_shape=draw(SHAPES), min_side=0, max_dims=3))
-    (small,), large = drawn.input_shapes, drawn.result_shape
-    return Trial((large,), (small,)) if reverse else Trial((small,), (large,))
+def rows(some: Choices) -> Trial:
+    """An array that has a first axis."""
+    return Trial((some.shape((1, 4), (0, 3)),))
 
 
-@st.composite
-def some_axes(draw, shapes=SHAPES):
-    """None, an axis or a tuple of axes."""
-    shape = draw(shapes)
-    return Trial((shape,), (draw(axes_of(shape)),))
+def swaps(some: Choices) -> Trial:
+    """An array, and two of its axes."""
+    shape = some.shape((1, 4), (0, 3))
+    return Trial((shape,), (some.axis(shape), some.axis(shape)))
 
 
-@st.composite
-def squeezes(draw):
-    shape = draw(hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=2))
+def widenings(some: Choices) -> Trial:
+    """An array, and a shape that it broadcasts to."""
+    shape = some.shape()
+    return Trial((some.narrower(shape),), (shape,))
+
+
+def narrowings(some: Choices) -> Trial:
+    """An array, and a shape that broadcasts to its own."""
+    shape = some.shape()
+    return Trial((shape,), (some.narrower(shape),))
+
+
+def fillings(some: Choices) -> Trial:
+    """An array, and another that broadcasts to its shape."""
+    shape = some.shape()
+    return Trial((shape, some.narrower(shape)))
+
+
+def orders(some: Choices) -> Trial:
+    """An array, and an order."""
+    return Trial((some.shape(),), (some.pick("CF"),))
+
+
+def squeezes(some: Choices) -> Trial:
+    """An array, and None, one or several of its axes with one entry."""
+    shape = some.shape((0, 4), (0, 2))
     ones = [i for i, n in enumerate(shape) if n == 1]
-    some = st.lists(st.sampled_from(ones), unique=True).map(tuple) | st.sampled_from(ones) if ones else st.just(())
-    return Trial((shape,), (draw(st.none() | some),))
+    return Trial((shape,), (some.pick([None, tuple(some.some(ones)), *ones]),))
 
 
-@st.composite
-def expansions(draw):
-    shape = draw(SHAPES)
-    one = st.integers(-len(shape) - 1, len(shape))
-    two = st.lists(st.integers(0, len(shape) + 1), min_size=2, max_size=2, unique=True).map(tuple)
-    return Trial((shape,), (draw(one | two),))
+def expansions(some: Choices) -> Trial:
+    """An array, and a place for a new axis, or two."""
+    shape = some.shape()
+    ndim = len(shape)
+    two = tuple(some.some(range(ndim + 2), 2, 2))
+    return Trial((shape,), (some.pick([some.integer(-ndim - 1, ndim), two]),))
 
 
-@st.composite
-def moves(draw):
-    shape = draw(SOME)
-    count = draw(st.integers(0, len(shape)))
-    source, target = (draw(st.permutations(range(len(shape))))[:count] for _ in range(2))
+def moves(some: Choices) -> Trial:
+    """An array, axes of it, and as many places for them."""
+    shape = some.shape((1, 4), (0, 3))
+    source = some.some(range(len(shape)))
+    target = some.some(range(len(shape)), len(source), len(source))
     return Trial((shape,), (source, [axis - len(shape) for axis in target]))
 
 
-@st.composite
-def rolled_axes(draw):
-    shape = draw(SOME)
-    return Trial((shape,), (draw(st.integers(-len(shape), len(shape) - 1)), draw(st.integers(-len(shape), len(shape)))))
+def rolled_axes(some: Choices) -> Trial:
+    """An array, an axis, and the axis before which it goes."""
+    shape = some.shape((1, 4), (0, 3))
+    return Trial((shape,), (some.axis(shape), some.integer(-len(shape), len(shape))))
 
 
-@st.composite
-def rolls(draw):
-    shape = draw(SHAPES)
-    shift = st.integers(-5, 5)
-    pairs = st.lists(st.tuples(shift, st.integers(-len(shape), len(shape) - 1)), min_size=1) if shape else st.nothing()
-    several = pairs.map(lambda p: tuple(zip(*p, strict=True)))
-    return Trial((shape,), draw(several | st.tuples(shift, axes_of(shape, single=True))))
+def rolls(some: Choices) -> Trial:
+    """An array, a shift and None or an axis; or several of both."""
+    shape = some.shape()
+    if not shape or some.flag():
+        return Trial((shape,), (some.integer(-5, 5), some.axes(shape, single=True)))
+    count = some.integer(1, 3)
+    shifts, axes = zip(*((some.integer(-5, 5), some.axis(shape)) for _ in range(count)), strict=True)
+    return Trial((shape,), (shifts, axes))
 
 
-@st.composite
-def turns(draw):
-    shape = draw(hnp.array_shapes(min_dims=2, max_dims=4, min_side=0, max_side=3))
-    first, second, *_ = draw(st.permutations(range(len(shape))))
-    return Trial((shape,), (draw(st.integers(-5, 5)), (first, second - len(shape))))
+def turns(some: Choices) -> Trial:
+    """An array, a number of quarters, and two axes."""
+    shape = some.shape((2, 4), (0, 3))
+    first, second = some.some(range(len(shape)), 2, 2)
+    return Trial((shape,), (some.integer(-5, 5), (first, second - len(shape))))
 
 
-def some(count=(1, 3)):
-    return st.lists(SHAPES, min_size=count[0], max_size=count[1]).map(lambda shapes: Trial(tuple(shapes)))
+def several(some: Choices) -> Trial:
+    """Arrays of any shapes."""
+    return Trial(tuple(some.shape() for _ in range(some.integer(1, 3))))
 
 
-def at_least(reference):
-    return arrangement(
-        reference, some(), Trial(((2,), ())), Trial(((),)), Trial(((0, 3),)), Trial(((2, 1, 3), (4,), (2, 3)))
+# --- references that NumPy does not have under one name ---------------------------------------------------------------
+
+
+def summed_to(x: Array, shape: Shape) -> Array:
+    """The definition: each entry is added to the one that broadcasting would have made it of."""
+    out = np.zeros(shape, x.dtype)
+    for place in np.ndindex(*x.shape):
+        kept = place[x.ndim - len(shape) :]
+        out[tuple(i if n > 1 else 0 for i, n in zip(kept, shape, strict=True))] += x[place]
+    return out
+
+
+# --- families ---------------------------------------------------------------------------------------------------------
+
+
+def linear(
+    reference: Callable[..., Any],
+    trial: Callable[[Choices], Trial],
+    base: Trial,
+    scalar: Trial | Refused,
+    empty: Trial | Refused,
+    broadcast: Trial | Refused,
+    **facts: Any,
+) -> Facts:
+    """A primitive that moves, repeats or adds up entries."""
+    return Facts(reference, trial, base, scalar, empty, broadcast, analytic=True, **facts)
+
+
+def at_least(reference: Callable[..., Any]) -> Facts:
+    """Each of several arrays with so many axes."""
+    return Facts(
+        reference, several, Trial(((2,), ())), Trial(((),)), Trial(((0, 3),)), Trial(((2, 1, 3), (4,), (2, 3)))
     )
 
 
-def two_sided(reference, refused):
+def two_sided(reference: Callable[..., Any], refused: Sequence[tuple[tuple[Any, ...], type[Exception], str]]) -> Facts:
     """A flip along a certain axis, or an exchange of certain axes."""
-    return arrangement(
+    return linear(
         reference,
-        hnp.array_shapes(min_dims=2, max_dims=4, min_side=0, max_side=3).map(lambda shape: Trial((shape,))),
+        lambda some: Trial((some.shape((2, 4), (0, 3)),)),
         Trial(((2, 3, 2),)),
         Refused(ShapeError, ((),)),
         Trial(((0, 3),)),
@@ -117,10 +164,11 @@ def two_sided(reference, refused):
     )
 
 
-def constant(reference):
-    return arrangement(
+def constant(reference: Callable[..., Any]) -> Facts:
+    """An array like another, whose entries do not matter."""
+    return Facts(
         reference,
-        SHAPES.map(lambda shape: Trial((shape,))),
+        any_shape,
         Trial(((2, 3),)),
         Trial(((),), ("float32",)),
         Trial(((0, 3),)),
@@ -128,18 +176,11 @@ def constant(reference):
     )
 
 
-def summed_to(x, shape):
-    out = np.zeros(shape, x.dtype)
-    for place in np.ndindex(*x.shape):
-        kept = place[x.ndim - len(shape) :]
-        out[tuple(i if n > 1 else 0 for i, n in zip(kept, shape, strict=True))] += x[place]
-    return out
-
-
-def full_likes(name, **facts):
-    return arrangement(
+def full_likes(name: str, **facts: Any) -> Facts:
+    """An array like another, filled with one that broadcasts to it."""
+    return Facts(
         np.full_like,
-        broadcasts(reverse=True).map(lambda trial: Trial((trial.shapes[0], *trial.static))),
+        fillings,
         Trial(((2, 3), (3,))),
         Trial(((), ())),
         Trial(((0, 3), ())),
@@ -150,11 +191,10 @@ def full_likes(name, **facts):
     )
 
 
-CASES = {
-    # arrangement
-    tg.reshape: arrangement(
+FACTS: dict[object, Facts] = {
+    tg.reshape: linear(
         np.reshape,
-        reshapes(),
+        reshapes,
         Trial(((2, 3),), ((3, 2),)),
         Trial(((),), ((1, 1),)),
         Trial(((0, 3),), ((3, 0),)),
@@ -165,17 +205,17 @@ CASES = {
             (([1.0, 2.0], (2,), "A"), RangeError, "reshape: expected order 'C' or 'F', got 'A'"),
         ],
     ),
-    tg.flatten: arrangement(
+    tg.flatten: linear(
         lambda x: np.reshape(x, (len(x), int(np.prod(x.shape[1:])))),
-        SOME.map(lambda shape: Trial((shape,))),
+        rows,
         Trial(((2, 3, 4),)),
         Refused(ShapeError, ((),)),
         Trial(((0, 3, 2),)),
         Trial(((2, 3, 4),)),
     ),
-    tg.transpose: arrangement(
+    tg.transpose: linear(
         np.transpose,
-        permutations(),
+        permutations,
         Trial(((2, 3, 4),), ((2, 0, 1),)),
         Trial(((),), (None,)),
         Trial(((0, 3),), (None,)),
@@ -183,26 +223,26 @@ CASES = {
         more=[Trial(((3,),), (0,))],
         refusals=[(([[1.0]], (0, 0)), ShapeError, "transpose: repeated axis")],
     ),
-    tg.swapaxes: arrangement(
+    tg.swapaxes: linear(
         np.swapaxes,
-        swaps(),
+        swaps,
         Trial(((2, 3, 4),), (0, -1)),
         Refused(IndexRangeError, ((),), (0, 1)),
         Trial(((0, 3),), (0, 1)),
         Trial(((2, 3),), (0, 1)),
     ),
-    tg.broadcast_to: arrangement(
+    tg.broadcast_to: linear(
         np.broadcast_to,
-        broadcasts(),
+        widenings,
         Trial(((3, 1),), ((2, 3, 4),)),
         Trial(((),), ((2, 3),)),
         Trial(((0, 1),), ((0, 3),)),
         Trial(((2, 3),), ((2, 2, 3),)),
         refusals=[(([1.0, 2.0], (3,)), ShapeError, "broadcast_to: ")],
     ),
-    tg.sum_to: arrangement(
+    tg.sum_to: linear(
         summed_to,
-        broadcasts(reverse=True),
+        narrowings,
         Trial(((2, 3, 4),), ((3, 1),)),
         Trial(((),), ((),)),
         Trial(((0, 3),), ((3,),)),
@@ -212,9 +252,9 @@ CASES = {
             (([1.0, 2.0], (1, 2)), ShapeError, "sum_to: expected a shape"),
         ],
     ),
-    tg.astype: arrangement(
-        lambda x, dtype, copy=True: x.astype(dtype),
-        SHAPES.map(lambda shape: Trial((shape,), ("float64",))),
+    tg.astype: Facts(
+        lambda x, dtype, copy=True: x.astype(dtype, copy=copy),
+        lambda some: Trial((some.shape(),), ("float64",)),
         Trial(((2, 3),), ("float64",)),
         Trial(((),), ("float64",)),
         Trial(((0, 3),), ("float64",)),
@@ -222,26 +262,26 @@ CASES = {
         more=[Trial(((2, 3),), ("float64",), {"copy": False})],
         conventions=[Convention(([1.5, 2.5],), ([1.0, 1.0],), ("float32",))],
     ),
-    tg.copy: arrangement(
+    tg.copy: linear(
         np.copy,
-        SHAPES.map(lambda shape: Trial((shape,))),
+        any_shape,
         Trial(((2, 3),)),
         Trial(((),)),
         Trial(((0, 3),)),
         Trial(((2, 3),), ("F",)),
     ),
-    tg.ravel: arrangement(
+    tg.ravel: linear(
         np.ravel,
-        st.tuples(SHAPES, st.sampled_from("CF")).map(lambda drawn: Trial((drawn[0],), (drawn[1],))),
+        orders,
         Trial(((2, 3, 4),), ("F",)),
         Trial(((),)),
         Trial(((0, 3),), ("F",)),
         Trial(((2, 3),)),
         refusals=[(([1.0], "K"), RangeError, "ravel: expected order 'C' or 'F', got 'K'")],
     ),
-    tg.squeeze: arrangement(
+    tg.squeeze: linear(
         np.squeeze,
-        squeezes(),
+        squeezes,
         Trial(((2, 1, 3, 1),), (1,)),
         Trial(((),)),
         Trial(((0, 1),)),
@@ -251,9 +291,9 @@ CASES = {
             (([[1.0, 2.0]], 2), IndexRangeError, "squeeze: axis 2 is out of bounds"),
         ],
     ),
-    tg.expand_dims: arrangement(
+    tg.expand_dims: linear(
         np.expand_dims,
-        expansions(),
+        expansions,
         Trial(((2, 3),), ((0, -1),)),
         Trial(((),), (0,)),
         Trial(((0, 3),), (1,)),
@@ -266,36 +306,36 @@ CASES = {
     tg.matrix_transpose: two_sided(np.matrix_transpose, [(([1.0],), ShapeError, "matrix_transpose: ")]),
     tg.fliplr: two_sided(np.fliplr, [(([1.0],), ShapeError, "fliplr: Input must be >= 2-d")]),
     tg.flipud: two_sided(np.flipud, [((1.0,), ShapeError, "flipud: Input must be >= 1-d")]),
-    tg.moveaxis: arrangement(
+    tg.moveaxis: linear(
         np.moveaxis,
-        moves(),
+        moves,
         Trial(((2, 3, 4),), ((0, 1), (-1, 0))),
         Refused(IndexRangeError, ((),), (0, 0)),
         Trial(((0, 3),), (0, 1)),
         Trial(((2, 3),), (0, -1)),
         refusals=[(([[1.0]], (0, 1), 0), ShapeError, "moveaxis: .*same number of elements")],
     ),
-    tg.rollaxis: arrangement(
+    tg.rollaxis: linear(
         np.rollaxis,
-        rolled_axes(),
+        rolled_axes,
         Trial(((2, 3, 4),), (2,)),
         Refused(IndexRangeError, ((),), (0,)),
         Trial(((0, 3),), (1, 0)),
         Trial(((2, 3),), (0, 2)),
         more=[Trial(((2, 3, 4),), (-3, -1)), Trial(((2, 3, 4),), (1, 1))],
     ),
-    tg.flip: arrangement(
+    tg.flip: linear(
         np.flip,
-        some_axes(),
+        with_axis,
         Trial(((2, 3),), (-1,)),
         Trial(((),)),
         Trial(((0, 3),), (1,)),
         Trial(((2, 3),), ((0, 1),)),
         refusals=[(([1.0], 3), IndexRangeError, "flip: axis 3 is out of bounds")],
     ),
-    tg.roll: arrangement(
+    tg.roll: linear(
         lambda x, shift, axis=None: np.roll(x, np.asarray(shift).tolist(), axis),
-        rolls(),
+        rolls,
         Trial(((2, 3),), ((1, 2), (0, -1))),
         Trial(((),), (3,)),
         Trial(((0, 3),), (1, 1)),
@@ -303,9 +343,9 @@ CASES = {
         more=[Trial(((2, 3),), (2,)), Trial(((2, 3),), (1, (0, 1))), Trial(((2, 3),), ((1, 1), 1))],
         refusals=[(([1.0], 1, 3), IndexRangeError, "roll: axis 3 is out of bounds")],
     ),
-    tg.rot90: arrangement(
+    tg.rot90: linear(
         np.rot90,
-        turns(),
+        turns,
         Trial(((2, 3),), (1,)),
         Refused(ShapeError, ((),)),
         Trial(((0, 3),)),
@@ -316,9 +356,9 @@ CASES = {
             (([[1.0]], 1, (0, 0)), ShapeError, "rot90: Axes must be different"),
         ],
     ),
-    tg.broadcast_arrays: arrangement(
+    tg.broadcast_arrays: Facts(
         np.broadcast_arrays,
-        together(3),
+        lambda some: Trial(some.together(3)),
         Trial(((2, 1), (3,), ())),
         Trial(((),)),
         Trial(((0, 3), (3,))),

@@ -1,15 +1,20 @@
 """Images."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
+from numpy.random import Generator
 
 import tinygrad_np as tg
-from tests.cases.common import Case, Convention, Refused, Trial, anywhere, distinct
 from tinygrad_np.errors import ShapeError
+from tinygrad_np.facts.choices import Choices
+from tinygrad_np.facts.common import Convention, Facts, Refused, Shapes, Trial, anywhere, distinct
+from tinygrad_np.values import Array
 
 
-def off_ties(rng, shapes):
+def off_ties(rng: Generator, shapes: Shapes) -> list[Array]:
     """Images, kernels and biases for which a pool of size 1 or 2 of relu has one clear maximum a window, or none."""
     x, kernel, b = anywhere(rng, shapes)
     rows, columns = kernel.shape[2:]
@@ -28,43 +33,42 @@ def off_ties(rng, shapes):
     raise AssertionError("no point off the kinks was found")
 
 
-@st.composite
-def convolutions(draw):
-    n, c, o = draw(st.integers(0, 2)), draw(st.integers(1, 2)), draw(st.integers(1, 2))
-    h, w, a, b = (draw(st.integers(1, 5)) for _ in range(4))
-    choices = [(a // 2, b // 2), (a - 1, b), (a, b - 1)]  # more than enough, for a kernel larger than the image
+def convolutions(some: Choices) -> Trial:
+    """Images, kernels, and any padding with which the kernels fit."""
+    n, c, o = some.integer(0, 2), some.integer(1, 2), some.integer(1, 2)
+    h, w, a, b = some.shape((4, 4), (1, 5))
+    paddings: list[Any] = [(a // 2, b // 2), (a - 1, b), (a, b - 1)]  # a kernel may be larger than the image
     if a % 2 and b % 2:
-        choices.append("same")
+        paddings.append("same")
     if a <= h and b <= w:
-        choices.append("valid")
-        choices += [(-1, 0)] if a + 2 <= h else []
-    fits = [p for p in choices if isinstance(p, str) or (h + 2 * p[0] >= a and w + 2 * p[1] >= b)]
-    return Trial(((n, c, h, w), (o, c, a, b)), (draw(st.sampled_from(fits)),))
+        paddings.append("valid")
+        paddings += [(-1, 0)] if a + 2 <= h else []
+    fits = [p for p in paddings if isinstance(p, str) or (h + 2 * p[0] >= a and w + 2 * p[1] >= b)]
+    return Trial(((n, c, h, w), (o, c, a, b)), (some.pick(fits),))
 
 
-@st.composite
-def pools(draw):
-    size, h, w = draw(st.integers(1, 3)), draw(st.integers(0, 2)), draw(st.integers(0, 2))
-    return Trial(
-        ((*draw(hnp.array_shapes(min_dims=0, max_dims=2, min_side=0, max_side=2)), size * h, size * w),), (size,)
-    )
+def pools(some: Choices) -> Trial:
+    """Images whose sides the size of the pool divides."""
+    size, h, w = some.integer(1, 3), some.integer(0, 2), some.integer(0, 2)
+    return Trial(((*some.shape((0, 2), (0, 2)), size * h, size * w),), (size,))
 
 
-@st.composite
-def pooled_convolutions(draw):
-    size, h, w = draw(st.integers(1, 2)), draw(st.integers(1, 2)), draw(st.integers(1, 2))
-    n, c, o = draw(st.integers(0, 2)), draw(st.integers(1, 2)), draw(st.integers(1, 2))
-    a, b = draw(st.sampled_from([1, 3])), draw(st.sampled_from([1, 3]))
+def pooled_convolutions(some: Choices) -> Trial:
+    """Images, kernels and biases with results whose sides the size of the pool divides."""
+    size, h, w = some.shape((3, 3), (1, 2))
+    n, c, o = some.integer(0, 2), some.integer(1, 2), some.integer(1, 2)
+    a, b = some.pick([1, 3]), some.pick([1, 3])
     rows = size * h - (a - 1)
-    padding = draw(st.sampled_from(["same", (a - 1, b // 2)])) if rows > 0 else "same"
+    paddings: list[Any] = ["same", (a - 1, b // 2)]
+    padding = some.pick(paddings) if rows > 0 else "same"
     return Trial(((n, c, size * h if padding == "same" else rows, size * w), (o, c, a, b), (o,)), (padding, size))
 
 
-def correlation(x, kernel, padding):
+def correlation(x: Array, kernel: Array, padding: Any) -> Array:
     """The definition of conv2d, loop by loop."""
     (n, _, h, w), (o, _, a, b) = x.shape, kernel.shape
     p, q = {"same": (a // 2, b // 2), "valid": (0, 0)}.get(padding, padding)
-    out = np.zeros((n, o, h + 2 * p - a + 1, w + 2 * q - b + 1), np.result_type(x, kernel))
+    out: Array = np.zeros((n, o, h + 2 * p - a + 1, w + 2 * q - b + 1), np.result_type(x, kernel))
     for i, j in np.ndindex(*out.shape[2:]):
         for s, t in np.ndindex(a, b):
             if 0 <= i + s - p < h and 0 <= j + t - q < w:
@@ -72,28 +76,30 @@ def correlation(x, kernel, padding):
     return out
 
 
-def pooled(x, size):
+def pooled(x: Array, size: int) -> Array:
+    """The definition of max_pool2d, window by window."""
     h, w = x.shape[-2] // size, x.shape[-1] // size
-    out = np.empty((*x.shape[:-2], h, w), x.dtype)
+    out: Array = np.empty((*x.shape[:-2], h, w), x.dtype)
     for i, j in np.ndindex(h, w):
         out[..., i, j] = x[..., i * size : (i + 1) * size, j * size : (j + 1) * size].max(axis=(-2, -1))
     return out
 
 
-def conv_relu_pooled(x, kernel, b, padding, size):
+def conv_relu_pooled(x: Array, kernel: Array, b: Array, padding: Any, size: int) -> Array:
+    """The definition of conv2d_relu_pool, step by step."""
     return pooled(np.maximum(correlation(x, kernel, padding) + b[:, None, None], 0), size)
 
 
-CASES = {
+FACTS: dict[object, Facts] = {
     # images
-    tg.conv2d: Case(
+    tg.conv2d: Facts(
         correlation,
-        convolutions(),
+        convolutions,
         base=Trial(((2, 2, 4, 5), (3, 2, 3, 3)), ("same",)),
         scalar=Refused(ShapeError, ((), ())),
         empty=Trial(((0, 1, 4, 4), (1, 1, 3, 3)), ("valid",)),
         broadcast=Refused(ShapeError, ((1, 2, 3, 3), (1, 1, 3, 3))),
-        draw=anywhere,
+        analytic=True,
         refusals=[
             ((np.ones((1, 1, 3, 3)), np.ones((1, 1, 2, 2))), ShapeError, "'same' expects a kernel with odd sides"),
             ((np.ones((1, 1, 3, 3)), np.ones((1, 1, 5, 5)), "valid"), ShapeError, "a kernel that fits"),
@@ -101,9 +107,9 @@ CASES = {
             ((np.ones((1, 2, 3, 3)), np.ones((1, 1, 3, 3))), ShapeError, "conv2d: expected x of shape"),
         ],
     ),
-    tg.conv2d_relu_pool: Case(
+    tg.conv2d_relu_pool: Facts(
         conv_relu_pooled,
-        pooled_convolutions(),
+        pooled_convolutions,
         base=Trial(((2, 2, 4, 4), (2, 2, 3, 3), (2,)), ("same", 2)),
         scalar=Refused(ShapeError, ((), (), ())),
         empty=Trial(((0, 1, 4, 4), (1, 1, 3, 3), (1,)), ("same", 2)),
@@ -125,9 +131,9 @@ CASES = {
             ((np.ones((1, 1, 3, 4)), np.ones((1, 1, 3, 3)), np.ones(1)), ShapeError, "conv2d_relu_pool: .* 2 divides"),
         ],
     ),
-    tg.max_pool2d: Case(
+    tg.max_pool2d: Facts(
         pooled,
-        pools(),
+        pools,
         base=Trial(((2, 1, 4, 6),), (2,)),
         scalar=Refused(ShapeError, ((),)),
         empty=Trial(((0, 1, 4, 4),), (2,)),

@@ -1,51 +1,62 @@
 """Choices entry by entry."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
-from hypothesis import strategies as st
+from numpy.random import Generator
 
 import tinygrad_np as tg
-from tests.cases.common import (
+from tinygrad_np.errors import ArgumentError, DtypeError, IndexRangeError, ShapeError
+from tinygrad_np.facts.choices import Choices
+from tinygrad_np.facts.common import (
     FULL,
-    Case,
     Convention,
+    Facts,
     Refused,
+    Shapes,
     Trial,
     anywhere,
     distinct,
     entrywise,
     unary,
 )
-from tinygrad_np.errors import ArgumentError, DtypeError, IndexRangeError, ShapeError
 from tinygrad_np.ops.choice import _clip
+from tinygrad_np.values import Array
 
 NAN, INF = np.nan, np.inf
 
 
-@st.composite
-def selections(draw):
+def selections(some: Choices) -> Trial:
     """Conditions and choices, as many of these as of those, and a default."""
-    count, shape = draw(st.integers(1, 3)), draw(FULL)
-    return Trial(((count, *shape), (count, *shape), draw(st.sampled_from([(), shape, shape[1:]]))))
+    count, shape = some.integer(1, 3), some.shape(sides=FULL)
+    return Trial(((count, *shape), (count, *shape), some.pick([(), shape, shape[1:]])))
 
 
-def conditions_first(rng, shapes):
+def conditions_first(rng: Generator, shapes: Shapes) -> list[Array]:
+    """Bools, then numbers."""
     return [rng.random(shapes[0]) < 0.5, *anywhere(rng, shapes[1:])]
 
 
-def conditions_second(rng, shapes):
+def conditions_second(rng: Generator, shapes: Shapes) -> list[Array]:
+    """Numbers, then bools."""
     return [*anywhere(rng, shapes[:1]), rng.random(shapes[1]) < 0.5]
 
 
-PIECES = [lambda v: v * v, 3.0, lambda v: v**3]
+PIECES: list[Any] = [lambda v: v * v, 3.0, lambda v: v**3]
 
 
-@st.composite
-def pieces(draw):
-    shape = draw(FULL)
-    return Trial((shape, (draw(st.integers(2, 3)), *shape)), (PIECES,))
+def pieces(some: Choices) -> Trial:
+    """An array, and two or three conditions on its entries."""
+    shape = some.shape(sides=FULL)
+    return Trial((shape, (some.integer(2, 3), *shape)), (PIECES,))
 
 
-CASES = {
+BOUNDS = [(-0.7, 0.6), (None, 0.6), (-0.7, None), (0.6, -0.7)]
+
+
+FACTS: dict[object, Facts] = {
     _clip: entrywise(
         np.clip,
         3,
@@ -64,11 +75,9 @@ CASES = {
             ),
         ],
     ),
-    tg.clip: Case(
+    tg.clip: Facts(
         lambda x, a_min=None, a_max=None, **ends: np.clip(x, ends.get("min", a_min), ends.get("max", a_max)),
-        st.tuples(FULL, st.sampled_from([(-0.7, 0.6), (None, 0.6), (-0.7, None), (0.6, -0.7)])).map(
-            lambda drawn: Trial((drawn[0],), drawn[1])
-        ),
+        lambda some: Trial((some.shape(sides=FULL),), some.pick(BOUNDS)),
         base=Trial(((2, 3),), (-0.12, 0.13)),
         scalar=Trial(((), (), ())),
         empty=Trial(((0, 3),), (0.0, 1.0)),
@@ -97,6 +106,7 @@ CASES = {
     ),
     tg.nan_to_num: unary(
         np.nan_to_num,
+        analytic=True,
         more=[Trial(((2, 3),), (), {"nan": 1.0, "posinf": 2.0, "neginf": 3.0})],
         conventions=[
             Convention(([1.0, NAN, INF, -INF],), ([1.0, 0.0, 0.0, 0.0],)),
@@ -104,9 +114,9 @@ CASES = {
         ],
         refusals=[(([1.0], 0.0), ArgumentError, "nan_to_num: ")],
     ),
-    tg.select: Case(
+    tg.select: Facts(
         lambda conditions, choices, default=0: np.select(list(conditions), list(choices), default),
-        selections(),
+        selections,
         base=Trial(((2, 2, 3), (2, 2, 3), (2, 3))),
         scalar=Refused(DtypeError, ((), ())),
         empty=Trial(((2, 0, 3), (2, 0, 3), ())),
@@ -120,9 +130,9 @@ CASES = {
             (([[1, 0]], [[1.0, 2.0]]), DtypeError, "select: expected conditions of bools, got int64 in place 0"),
         ],
     ),
-    tg.piecewise: Case(
+    tg.piecewise: Facts(
         np.piecewise,
-        pieces(),
+        pieces,
         base=Trial(((2, 3), (3, 2, 3)), (PIECES,)),
         scalar=Trial(((), (2,)), (PIECES,)),
         empty=Trial(((0, 3), (3, 0, 3)), (PIECES,)),
@@ -130,7 +140,7 @@ CASES = {
         draw=conditions_second,
         constants=(1,),
         more=[
-            Trial(((4,), (4,)), ([lambda v, by: v * by, lambda v, by: v - v.sum()], 5.0)),
+            Trial(((4,), (4,)), ([lambda v, by: v * by, lambda v, _: v - v.sum()], 5.0)),
             Trial(((4,), (4,)), ([lambda v, by: v * by, 1.0],), {"by": 3.0}),
             Trial(((4, 2), (1, 4)), ([lambda v: v * v.sum(), np.arange(2.0)],)),
         ],

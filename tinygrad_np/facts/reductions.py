@@ -1,65 +1,84 @@
 """Many entries to one, and scans."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import numpy as np
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 
 import tinygrad_np as tg
-from tests.cases.common import FULL, SHAPES, Case, Convention, Refused, Trial, anywhere, axes_of, distinct, softmaxed
 from tinygrad_np.errors import ArgumentError, IndexRangeError, ShapeError
+from tinygrad_np.facts.choices import Choices
+from tinygrad_np.facts.common import FULL, Convention, Facts, Refused, Trial, anywhere, distinct, softmaxed
 from tinygrad_np.ops.reductions import _linear_recurrence, _weights
+from tinygrad_np.values import Array
 
 MASK = np.array([[True, False, True], [True, True, False]])
 ROW = np.array([True, False, True])
 LONG = np.longdouble
 
 
-@st.composite
-def reductions(draw, shapes, single=False, masks=False, **options):
+def reductions(
+    sides: tuple[int, int], single: bool = False, masks: bool = False, **extra: Any
+) -> Callable[[Choices], Trial]:
     """An axis and keepdims=, and perhaps where=, of the array's shape or its last axis alone."""
-    shape = draw(shapes)
-    options["keepdims"] = draw(st.booleans())
-    if masks:
-        kept = draw(st.sampled_from([shape, shape[-1:], (1,) * len(shape)]))
-        options["where"] = draw(st.just(True) | hnp.arrays(bool, kept))
-    return Trial((shape,), (draw(axes_of(shape, single)),), options)
+
+    def drawn(some: Choices) -> Trial:
+        shape = some.shape(sides=sides)
+        options = {**extra, "keepdims": some.flag()}
+        if masks:
+            kept = some.pick([shape, shape[-1:], (1,) * len(shape)])
+            options["where"] = some.bools(kept) if some.flag() else True
+        return Trial((shape,), (some.axes(shape, single),), options)
+
+    return drawn
 
 
-@st.composite
-def scans(draw):
-    shape = draw(SHAPES)
-    return Trial((shape,), (draw(axes_of(shape, single=True)),))
+def scans(some: Choices) -> Trial:
+    """An array, and None or an axis."""
+    shape = some.shape()
+    return Trial((shape,), (some.axes(shape, single=True),))
 
 
-def reduction(reference, empty, draw=anywhere, shapes=SHAPES, single=False, masks=False, extra=None, **facts):
-    return Case(
+def reduction(
+    reference: Callable[..., Any],
+    empty: Trial | Refused,
+    draw: Any = anywhere,
+    sides: tuple[int, int] = (0, 4),
+    single: bool = False,
+    masks: bool = False,
+    extra: dict[str, Any] | None = None,
+    more: Sequence[Trial] = (),
+    derived: bool = False,
+    **facts: Any,
+) -> Facts:
+    """A function that takes many entries to one; `extra` are options that every trial has."""
+    wrong_axis = (([1.0, 2.0], 3), IndexRangeError, "axis 3 is out of bounds")
+    too_many = (([1.0, 2.0], 0, None), ArgumentError, "expected arguments")
+    return Facts(
         reference,
-        reductions(shapes, single, masks, **(extra or {})),
+        reductions(sides, single, masks, **(extra or {})),
         base=Trial(((2, 3),), (1,), {"keepdims": True}),
         scalar=Trial(((),), (None,)),
         empty=empty,
         broadcast=Trial(((2, 3),), (-2 if single else (0, -1),)),
         draw=draw,
-        refusals=[
-            (([1.0, 2.0], 3), IndexRangeError, "axis 3 is out of bounds"),
-            (([1.0, 2.0], 0, None), ArgumentError, "expected arguments"),
-        ]
-        if not facts.pop("derived", False)
-        else [(([1.0, 2.0], 3), IndexRangeError, "axis 3 is out of bounds")],
-        more=(Trial(((2, 2, 3),), (-2 if single else (-1, 0),)), Trial(((3, 2),)), *facts.pop("more", ())),
+        refusals=[wrong_axis] if derived else [wrong_axis, too_many],
+        more=(Trial(((2, 2, 3),), (-2 if single else (-1, 0),)), Trial(((3, 2),)), *more),
         **facts,
     )
 
 
-def scan(reference, **facts):
-    return Case(
+def scan(reference: Callable[..., Any], **facts: Any) -> Facts:
+    """A function that takes each entry, and those ahead of it, to one."""
+    return Facts(
         reference,
-        scans(),
+        scans,
         base=Trial(((2, 4),), (1,)),
         scalar=Trial(((),), (None,)),
         empty=Trial(((0, 3),), (0,)),
         broadcast=Trial(((2, 3),), (None,)),
-        draw=anywhere,
         more=(
             Trial(((3, 2),), (-2,)),
             Trial(((2, 3),)),
@@ -70,52 +89,47 @@ def scan(reference, **facts):
     )
 
 
-def with_zeros(count):
-    """Entries off zero but for `count` zeros in each row."""
-
-    def draw(rng, shapes):
-        (array,) = anywhere(rng, shapes)
-        array[..., :count] = 0
-        return [array]
-
-    return draw
+def lines(some: Choices) -> Trial:
+    """An array that has entries, and an axis."""
+    shape = some.shape((1, 3), FULL)
+    return Trial((shape,), (some.axis(shape),))
 
 
-def normalised(reference, **facts):
-    return Case(
+def normalised(reference: Callable[..., Any], **facts: Any) -> Facts:
+    """A function of the entries along an axis, which keeps the shape."""
+    return Facts(
         reference,
-        hnp.array_shapes(min_dims=1, max_dims=3, min_side=1, max_side=4).flatmap(
-            lambda shape: st.integers(-len(shape), len(shape) - 1).map(lambda axis: Trial((shape,), (axis,)))
-        ),
+        lines,
         base=Trial(((2, 3),), (-1,)),
         scalar=Trial(((),), (-1,)),
         empty=Trial(((0, 3),), (-1,)),
         broadcast=Trial(((2, 3),), ((0, 1),)),
-        draw=anywhere,
         **facts,
     )
 
 
-@st.composite
-def recurrences(draw):
-    *ahead, n = draw(hnp.array_shapes(min_dims=1, max_dims=3, min_side=1, max_side=4))
+def recurrences(some: Choices) -> Trial:
+    """Rows, and a slope for each entry of a row but its first."""
+    *ahead, n = some.shape((1, 3), FULL)
     return Trial(((*ahead, n), (*ahead, n - 1)))
 
 
-def recurred(x, slopes):
+def recurred(x: Array, slopes: Array) -> Array:
+    """The definition, entry by entry."""
     out = x.copy()
     for i in range(1, x.shape[-1]):
         out[..., i] = out[..., i] + slopes[..., i - 1] * out[..., i - 1]
     return out
 
 
-def log_summed(x, axis=None, keepdims=False):
+def log_summed(x: Array, axis: Any = None, keepdims: bool = False) -> Any:
+    """The definition of logsumexp."""
     with np.errstate(divide="ignore"):
         return np.log(np.exp(x).sum(axis=axis, keepdims=keepdims))
 
 
-DEVIATION = {
-    "shapes": FULL,
+DEVIATION: dict[str, Any] = {
+    "sides": FULL,
     "draw": distinct,
     "more": (
         Trial(((2, 3),), (0,), {"ddof": 1}),
@@ -124,9 +138,9 @@ DEVIATION = {
         Trial(((2, 3),), ((0, 1),), {"where": MASK, "keepdims": True}),
     ),
 }
-CHOICE = {"draw": distinct, "shapes": FULL, "zeros": "kink", "ties": "kink"}
+CHOICE: dict[str, Any] = {"draw": distinct, "sides": FULL, "zeros": "kink", "ties": "kink"}
 
-CASES = {
+FACTS: dict[object, Facts] = {
     # sums and products
     tg.sum: reduction(
         np.sum,
@@ -155,7 +169,7 @@ CASES = {
     tg.mean: reduction(
         np.mean,
         Trial(((2, 0, 3),), (2,)),
-        shapes=FULL,
+        sides=FULL,
         more=(
             Trial(((2, 3),), (0,), {"where": ROW | ~ROW}),
             Trial(((2, 3),), (1,), {"where": ROW}),
@@ -209,8 +223,8 @@ CASES = {
         more=(Trial(((2, 3),), (0,), {"initial": 0.01}), Trial(((2, 3),), (), {"where": MASK, "initial": 1.0})),
         **CHOICE,
     ),
-    tg.argmax: reduction(np.argmax, Refused(ShapeError, ((0, 3),), (0,)), shapes=FULL, single=True),
-    tg.argmin: reduction(np.argmin, Refused(ShapeError, ((0, 3),), (0,)), shapes=FULL, single=True),
+    tg.argmax: reduction(np.argmax, Refused(ShapeError, ((0, 3),), (0,)), sides=FULL, single=True),
+    tg.argmin: reduction(np.argmin, Refused(ShapeError, ((0, 3),), (0,)), sides=FULL, single=True),
     # yes or no
     tg.any: reduction(np.any, Trial(((0, 3),), (0,)), masks=True, more=(Trial(((2, 3),), (1,), {"where": ROW}),)),
     tg.all: reduction(np.all, Trial(((0, 3),), (0,)), masks=True, more=(Trial(((2, 3),), (1,), {"where": ROW}),)),
@@ -242,13 +256,13 @@ CASES = {
             Convention(([2.0, 0.0, 3.0, 0.0],), ([1.0, 8.0, 0.0, 0.0],)),
         ],
     ),
-    _linear_recurrence: Case(
+    _linear_recurrence: Facts(
         recurred,
-        recurrences(),
+        recurrences,
         base=Trial(((2, 4), (2, 3))),
         scalar=Refused(IndexRangeError, ((), ())),
         empty=Trial(((0, 3), (0, 2))),
         broadcast=Trial(((2, 1), (2, 0))),
-        draw=anywhere,
+        analytic=True,
     ),
 }

@@ -1,68 +1,90 @@
 """Entries by index."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
+from numpy.random import Generator
 
 import tinygrad_np as tg
-from tests.cases.common import SHAPES, Case, Refused, Trial, anywhere, arrangement, indices, unary
 from tinygrad_np.errors import DtypeError, IndexRangeError, ShapeError
+from tinygrad_np.facts.choices import Choices, Shape
+from tinygrad_np.facts.common import Facts, Refused, Shapes, Trial, anywhere, unary
+from tinygrad_np.facts.shape import linear
 from tinygrad_np.ops import indexing
+from tinygrad_np.values import Array
 
 # --- any index --------------------------------------------------------------------------------------------------------
 
 
-@st.composite
-def readings(draw):
-    shape = draw(hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4))
-    return Trial((shape,), (draw(indices(shape)),))
+def indexed(some: Choices) -> tuple[Shape, Any, Shape]:
+    """A shape, an index into it, and the shape of what the index reads."""
+    shape = some.shape()
+    index = some.index(shape)
+    return shape, index, np.empty(shape)[index].shape
 
 
-@st.composite
-def scatterings(draw):
-    reading = draw(readings())
-    (shape,), (index,) = reading.shapes, reading.static
-    return Trial((np.empty(shape)[index].shape,), (index, shape))
+def readings(some: Choices) -> Trial:
+    """An array, and an index."""
+    shape, index, _ = indexed(some)
+    return Trial((shape,), (index,))
 
 
-@st.composite
-def writings(draw, more):
-    """Shapes of an array and of a value that broadcasts to what the index reads, with up to `more` axes in front."""
-    reading = draw(readings())
-    (shape,), (index,) = reading.shapes, reading.static
-    picked = np.empty(shape)[index].shape
-    kept = draw(st.integers(0, len(picked)))
-    value = tuple(n if draw(st.booleans()) else 1 for n in picked[len(picked) - kept :])
-    ahead = (1,) * draw(st.integers(0, more)) if picked and kept == len(picked) else ()
-    return Trial((shape, ahead + value), (index,))
+def scatterings(some: Choices) -> Trial:
+    """An array, where it goes, and the shape that it goes into."""
+    shape, index, picked = indexed(some)
+    return Trial((picked,), (index, shape))
 
 
-def flat(x, value, index):
+def settings(some: Choices) -> Trial:
+    """An array, an index, and a number to put there."""
+    shape, index, _ = indexed(some)
+    return Trial((shape,), (index, 0.5))
+
+
+def writings(more: int) -> Callable[[Choices], Trial]:
+    """An array and a value that broadcasts to what the index reads, with up to `more` axes in front."""
+
+    def trial(some: Choices) -> Trial:
+        shape, index, picked = indexed(some)
+        value = some.narrower(picked)
+        ahead = (1,) * some.integer(0, more) if picked and len(value) == len(picked) else ()
+        return Trial((shape, ahead + value), (index,))
+
+    return trial
+
+
+def flat(x: Array, value: Array, index: Any) -> tuple[Array, Array, Array]:
     """A copy of `x`, the places in it that the index names, in C order, and the value for each."""
     places = np.arange(x.size).reshape(x.shape)[index]
     value = value.reshape(value.shape[max(0, value.ndim - places.ndim) :])
     return x.copy().reshape(-1), places.reshape(-1), np.broadcast_to(value, places.shape).reshape(-1)
 
 
-def written(x, value, index):
-    out, *pairs = flat(x, value, index)
-    for place, entry in zip(*pairs, strict=True):
+def written(x: Array, value: Array, index: Any) -> Array:
+    """The definition: one entry after the other is put in."""
+    out, places, entries = flat(x, value, index)
+    for place, entry in zip(places, entries, strict=True):
         out[place] = entry
     return out.reshape(x.shape)
 
 
-def added(x, value, index):
-    out, *pairs = flat(x, value, index)
-    for place, entry in zip(*pairs, strict=True):
+def added(x: Array, value: Array, index: Any) -> Array:
+    """The definition: one entry after the other is added."""
+    out, places, entries = flat(x, value, index)
+    for place, entry in zip(places, entries, strict=True):
         out[place] += entry
     return out.reshape(x.shape)
 
 
-def scattered(x, index, shape):
+def scattered(x: Array, index: Any, shape: Shape) -> Array:
+    """The definition."""
     return added(np.zeros(shape, x.dtype), x, index)
 
 
-REFUSED = [
+REFUSED: list[tuple[Any, type[Exception], str]] = [
     (5, IndexRangeError, "index 5 is out of bounds"),
     ([0, -3], IndexRangeError, "index -3 is out of bounds"),
     ((0, 0), IndexRangeError, "too many indices"),
@@ -76,76 +98,88 @@ MASK = (np.array([True, False, True]),)
 CROSS = (([[0], [2]], [1, 1, -1]),)
 APART = (([0, 2, 0], None, [1, 3, 1]),)
 SLICED = ((slice(None, None, 2), None, -1),)
-INDICES = [ROWS, MASK, CROSS, APART, SLICED, ((),), ((True, ..., [0, 0]),)]
+INDICES: list[tuple[Any]] = [ROWS, MASK, CROSS, APART, SLICED, ((),), ((True, ..., [0, 0]),)]
 
 
-def writing(reference, *more):
-    return Case(
+def writing(reference: Callable[..., Any], *more: Trial) -> Facts:
+    """A value put at, or added to, what an index reads."""
+    return Facts(
         reference,
         writings(len(more)),
         base=Trial(((3, 4), (3, 4)), ROWS),
         scalar=Trial(((), ()), (...,)),
         empty=Trial(((0, 3), (0, 3)), (slice(None),)),
         broadcast=Trial(((3, 4), ()), ROWS),
-        draw=anywhere,
         more=[
             *(Trial(((3, 4), np.empty((3, 4))[index].shape), (index,)) for (index,) in INDICES),
             *more,
         ],
+        analytic=True,
     )
 
 
 # --- along an axis ----------------------------------------------------------------------------------------------------
 
 
-def numbered(rng, shapes):
+def numbered(rng: Generator, shapes: Shapes) -> list[Array]:
     """Anything, then numbers from -2 to 1."""
     return [*anywhere(rng, shapes[:1]), *(rng.integers(-2, 2, shape) for shape in shapes[1:])]
 
 
-def choosing(rng, shapes):
+def choosing(rng: Generator, shapes: Shapes) -> list[Array]:
+    """Numbers 0 and 1, then anything."""
     return [rng.integers(0, 2, shapes[0]), *anywhere(rng, shapes[1:])]
 
 
-def holding(rng, shapes):
+def holding(rng: Generator, shapes: Shapes) -> list[Array]:
+    """Bools, then anything."""
     return [rng.integers(0, 2, shapes[0]).astype(bool), *anywhere(rng, shapes[1:])]
 
 
-@st.composite
-def takings(draw):
-    mode = draw(st.sampled_from(["raise", "wrap", "clip"]))
-    shape = draw(hnp.array_shapes(min_dims=1, max_dims=3, min_side=2, max_side=4))
-    axis = draw(st.none() | st.integers(-len(shape), len(shape) - 1))
-    return Trial((shape, draw(SHAPES)), (axis,), {"mode": mode})
+def takings(some: Choices) -> Trial:
+    """An array with two entries or more along each axis, indices, None or an axis, and a mode."""
+    shape = some.shape((1, 3), (2, 4))
+    mode = some.pick(["raise", "wrap", "clip"])
+    return Trial((shape, some.shape()), (some.axes(shape, single=True),), {"mode": mode})
 
 
-@st.composite
-def takings_along(draw):
-    shape = draw(hnp.array_shapes(min_dims=1, max_dims=3, min_side=2, max_side=4))
-    axis = draw(st.integers(-len(shape), len(shape) - 1))
-    many = [draw(st.integers(0, 3)) if i == axis % len(shape) else n for i, n in enumerate(shape)]
-    ones = [n if i == axis % len(shape) or draw(st.booleans()) else 1 for i, n in enumerate(many)]
+def takings_along(some: Choices) -> Trial:
+    """An array, indices that broadcast to it along all axes but one, and that axis."""
+    shape = some.shape((1, 3), (2, 4))
+    axis = some.axis(shape)
+    many = [some.integer(0, 3) if i == axis % len(shape) else n for i, n in enumerate(shape)]
+    ones = [n if i == axis % len(shape) or some.flag() else 1 for i, n in enumerate(many)]
     return Trial((shape, tuple(ones)), (axis,))
 
 
-@st.composite
-def choices(draw):
-    drawn = draw(hnp.mutually_broadcastable_shapes(num_shapes=2, min_side=0, max_dims=2, max_side=4))
-    return Trial((drawn.input_shapes[0], (draw(st.integers(2, 3)), *drawn.input_shapes[1])))
+def one_of_two(some: Choices) -> Trial:
+    """Two arrays that broadcast to two rows of three."""
+    return Trial((some.narrower((2, 3)), some.narrower((2, 3))), (np.array([[0], [1]]), "raise"))
 
 
-@st.composite
-def conditions(draw):
-    shape = draw(hnp.array_shapes(min_dims=1, max_dims=3, min_side=0, max_side=4))
-    axis = draw(st.none() | st.integers(-len(shape), len(shape) - 1))
+def one_of_several(some: Choices) -> Trial:
+    """Numbers, and two or three arrays in one to choose from."""
+    numbers, shape = some.together(2, 2)
+    return Trial((numbers, (some.integer(2, 3), *shape)))
+
+
+def conditions(some: Choices) -> Trial:
+    """Bools for some places or all, an array, and None or an axis."""
+    shape = some.shape((1, 3), (0, 4))
+    axis = some.axes(shape, single=True)
     count = int(np.prod(shape)) if axis is None else shape[axis]
-    return Trial(((draw(st.integers(0, count)),), shape), (axis,))
+    return Trial(((some.integer(0, count),), shape), (axis,))
 
 
-CASES = {
-    tg.getitem: arrangement(
+def alike(some: Choices) -> Trial:
+    """Two arrays of one shape."""
+    return Trial((some.shape(),) * 2)
+
+
+FACTS: dict[object, Facts] = {
+    tg.getitem: linear(
         lambda x, index: x[index],
-        readings(),
+        readings,
         Trial(((3, 4),), ROWS),
         Trial(((),), (...,)),
         Trial(((0, 3),), (slice(None),)),
@@ -156,9 +190,9 @@ CASES = {
             ((np.ones((2, 2)), ([0, 1], [0, 0, 0])), ShapeError, "getitem: shape mismatch: indexing arrays"),
         ],
     ),
-    tg.scatter_add: arrangement(
+    tg.scatter_add: linear(
         scattered,
-        scatterings(),
+        scatterings,
         Trial(((3, 4),), (*ROWS, (3, 4))),
         Trial(((),), (1, (3,))),
         Trial(((0, 3),), (slice(0), (2, 3))),
@@ -171,9 +205,9 @@ CASES = {
     ),
     indexing._set_at: writing(written, Trial(((3, 4), (1, 1, 4)), MASK)),
     indexing._add_at: writing(added),
-    tg.set_at: arrangement(
+    tg.set_at: Facts(
         lambda x, index, value: written(x, np.asarray(value), index),
-        readings().map(lambda reading: Trial(reading.shapes, (*reading.static, 0.5))),
+        settings,
         Trial(((3, 4),), (*ROWS, np.arange(4))),
         Trial(((),), (..., 0.5)),
         Trial(((0, 3),), (slice(None), 0.5)),
@@ -184,9 +218,9 @@ CASES = {
             (([1.0, 2.0], [0, 1], [1.0, 2.0, 3.0]), ShapeError, "set_at: .*shape mismatch: value array of shape"),
         ],
     ),
-    tg.add_at: arrangement(
+    tg.add_at: Facts(
         lambda x, index, value: added(x, np.asarray(value), index),
-        readings().map(lambda reading: Trial(reading.shapes, (*reading.static, 0.5))),
+        settings,
         Trial(((3, 4),), (*ROWS, np.arange(4))),
         Trial(((),), (..., 0.5)),
         Trial(((0, 3),), (slice(None), 0.5)),
@@ -197,14 +231,15 @@ CASES = {
             (([1.0, 2.0], [0, 1], [1.0, 2.0, 3.0]), ShapeError, "add_at: "),
         ],
     ),
-    tg.take: Case(
+    tg.take: Facts(
         np.take,
-        takings(),
+        takings,
         base=Trial(((3, 4), (2, 3)), (-1,)),
         scalar=Refused(IndexRangeError, ((), ()), (2,)),
         empty=Trial(((0, 3), (2,)), (1,)),
         broadcast=Trial(((3, 4), ()), (0,)),
         draw=numbered,
+        analytic=True,
         more=[
             Trial(((3, 4), (2,)), (None,)),
             Trial(((2, 1), (5,)), (1,), {"mode": "wrap"}),
@@ -217,14 +252,15 @@ CASES = {
             (([1.0, 2.0], [0], 1), IndexRangeError, "take: axis 1 is out of bounds"),
         ],
     ),
-    tg.take_along_axis: Case(
+    tg.take_along_axis: Facts(
         np.take_along_axis,
-        takings_along(),
+        takings_along,
         base=Trial(((3, 4), (3, 2)), (-1,)),
         scalar=Refused(IndexRangeError, ((), ()), (0,)),
         empty=Trial(((0, 3), (0, 2)), (1,)),
         broadcast=Trial(((3, 4), (1, 3)), (-1,)),
         draw=numbered,
+        analytic=True,
         more=[Trial(((3, 4), (5,)), (None,)), Trial(((3, 1), (2, 4)), (0,)), Trial(((3, 4), (2, 4)), (-2,))],
         refusals=[
             (([[1.0, 2.0]], [[2]]), IndexRangeError, "take_along_axis: index 2 is out of bounds"),
@@ -232,24 +268,22 @@ CASES = {
             (([1.0, 2.0], [0.0]), IndexRangeError, "take_along_axis: `indices` must be an integer array"),
         ],
     ),
-    indexing._choose: Case(
+    indexing._choose: Facts(
         lambda *choices_a_mode: np.choose(choices_a_mode[-2], choices_a_mode[:-2], mode=choices_a_mode[-1]),
-        hnp.mutually_broadcastable_shapes(num_shapes=2, base_shape=(2, 3), max_dims=2).map(
-            lambda drawn: Trial(drawn.input_shapes, (np.array([[0], [1]]), "raise"))
-        ),
+        one_of_two,
         base=Trial(((2, 3), (2, 3)), (np.array([0, 1, 0]), "raise")),
         scalar=Trial(((), ()), (np.array(1), "raise")),
         empty=Trial(((0, 3), (0, 3)), (np.array([0, 1, 0]), "raise")),
         broadcast=Trial(((2, 1), (3,)), (np.array([[[0]], [[1]]]), "raise")),
-        draw=anywhere,
         more=[
             Trial(((3,), (2, 1)), (np.array([-1, 5, 2]), "wrap")),
             Trial(((3,), (3,)), (np.array([-1, 5, 0]), "clip")),
         ],
+        analytic=True,
     ),
-    tg.choose: Case(
+    tg.choose: Facts(
         np.choose,
-        choices(),
+        one_of_several,
         base=Trial(((3,), (2, 3))),
         scalar=Refused(DtypeError, ((), (2,))),
         empty=Trial(((3,), (2, 0, 3))),
@@ -262,9 +296,9 @@ CASES = {
             (([0.0], [[1.0]]), DtypeError, "choose: .*Cannot cast array data"),
         ],
     ),
-    tg.compress: Case(
+    tg.compress: Facts(
         np.compress,
-        conditions(),
+        conditions,
         base=Trial(((3,), (3, 4)), (0,)),
         scalar=Refused(ShapeError, ((), ())),
         empty=Trial(((3,), (0, 3)), (1,)),
@@ -273,9 +307,9 @@ CASES = {
         constants=(0,),
         refusals=[(([True] * 3, [1.0, 2.0]), IndexRangeError, "compress: .*index 2 is out of bounds")],
     ),
-    tg.extract: Case(
+    tg.extract: Facts(
         np.extract,
-        SHAPES.map(lambda shape: Trial((shape, shape))),
+        alike,
         base=Trial(((3, 4), (3, 4))),
         scalar=Refused(IndexRangeError, ((3,), ())),
         empty=Trial(((0, 3), (0, 3))),
@@ -285,14 +319,13 @@ CASES = {
     ),
     tg.flatnonzero: unary(np.flatnonzero),
     tg.argwhere: unary(np.argwhere),
-    tg.nonzero: Case(
+    tg.nonzero: Facts(
         np.nonzero,
-        hnp.array_shapes(min_dims=1, max_dims=3, min_side=0, max_side=4).map(lambda shape: Trial((shape,))),
+        lambda some: Trial((some.shape((1, 3), (0, 4)),)),
         base=Trial(((2, 3),)),
         scalar=Refused(ShapeError, ((),)),
         empty=Trial(((0, 3),)),
         broadcast=Trial(((2, 3),)),
-        draw=anywhere,
         constants=(0,),
     ),
 }

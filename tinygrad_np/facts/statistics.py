@@ -1,25 +1,32 @@
 """Averages and order statistics, and reductions that leave out NaN."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
-from hypothesis import strategies as st
+from numpy.random import Generator
 
 import tinygrad_np as tg
-from tests.cases.common import FULL, Case, Convention, Refused, Trial, anywhere, distinct
-from tests.cases.reductions import MASK, ROW, reduction, reductions, scan
 from tinygrad_np.errors import ArgumentError, IndexRangeError, RangeError, ShapeError
+from tinygrad_np.facts.choices import Choices
+from tinygrad_np.facts.common import FULL, Convention, Facts, Refused, Shapes, Trial, anywhere, distinct
+from tinygrad_np.facts.reductions import MASK, ROW, reduction, reductions, scan
 from tinygrad_np.ops.statistics import _ranks
+from tinygrad_np.values import Array
 
 NAN = np.nan
 WEIGHTS = np.array([[1.0, 2.0, -0.5], [0.5, 1.0, 3.0]])
+PROBABILITIES: list[Any] = [0.3, 0, 1.0, [0.5], [[0.1, 0.9], [0.25, 0.6]]]
 METHODS = ["linear", "lower", "higher", "nearest", "midpoint", "hazen", "inverted_cdf", "median_unbiased"]
 
 
-def holes(draw):
+def holes(draw: Callable[[Generator, Shapes], list[Array]]) -> Callable[[Generator, Shapes], list[Array]]:
     """NaN in the last place of the first row, of which there are several."""
 
-    def punched(rng, shapes):
+    def punched(rng: Generator, shapes: Shapes) -> list[Array]:
         arrays = draw(rng, shapes)
         for array in arrays:
             if array.ndim == 2 and len(array) > 1 and array.shape[1] > 2:
@@ -29,33 +36,50 @@ def holes(draw):
     return punched
 
 
-def without_nan(reference, empty, draw=anywhere, conventions=(), **facts):
-    """No drawn slice is NaN alone, which has NumPy's warning."""
-    case = reduction(reference, empty, holes(draw), conventions=conventions, **facts)
-    return replace(case, trials=case.trials.filter(lambda trial: trial.static != ((),)))
+def over_some(drawn: Callable[[Choices], Trial]) -> Callable[[Choices], Trial]:
+    """All axes in place of none, so that no slice is NaN alone, which has NumPy's warning."""
+
+    def redrawn(some: Choices) -> Trial:
+        trial = drawn(some)
+        return replace(trial, static=(None,)) if trial.static == ((),) else trial
+
+    return redrawn
 
 
-def in_one_axis(reference):
+def without_nan(
+    reference: Callable[..., Any],
+    empty: Trial | Refused,
+    draw: Any = anywhere,
+    conventions: Sequence[Convention] = (),
+    **facts: Any,
+) -> Facts:
+    """A reduction that leaves out NaN."""
+    known = reduction(reference, empty, holes(draw), conventions=conventions, **facts)
+    return replace(known, trial=over_some(known.trial)) if known.trial else known
+
+
+def in_one_axis(reference: Callable[..., Any]) -> Callable[..., Any]:
     """`q` of several axes in one, as NumPy mixes these up where several axes of an array are reduced."""
 
-    def fixed(x, q, axis=None, **options):
+    def fixed(x: Array, q: Any, axis: Any = None, **options: Any) -> Any:
         out = reference(x, np.ravel(q) if np.ndim(q) else q, axis, **options)
         return out.reshape(np.shape(q) + out.shape[1:]) if np.ndim(q) else out
 
     return fixed
 
 
-def ranked(reference, percent=1, nan=False, **facts):
-    @st.composite
-    def trials(draw):
-        trial = draw(reductions(FULL).filter(lambda trial: not nan or trial.static != ((),)))
-        q = draw(st.sampled_from([0.3, 0, 1.0, [0.5], [[0.1, 0.9], [0.25, 0.6]]]))
-        options = {**trial.options, "method": draw(st.sampled_from(METHODS))}
-        return Trial(trial.shapes, (np.multiply(q, percent), *trial.static), options)
+def ranked(reference: Callable[..., Any], percent: int = 1, nan: bool = False, **facts: Any) -> Facts:
+    """Entries in their order, from the smallest at a `q` of 0 to the largest at one of `percent`."""
+    axes = over_some(reductions(FULL)) if nan else reductions(FULL)
 
-    return Case(
+    def drawn(some: Choices) -> Trial:
+        trial = axes(some)
+        q = np.multiply(some.pick(PROBABILITIES), percent)
+        return Trial(trial.shapes, (q, *trial.static), {**trial.options, "method": some.pick(METHODS)})
+
+    return Facts(
         in_one_axis(reference) if nan else reference,
-        trials(),
+        drawn,
         base=Trial(((2, 4),), (0.4 * percent, 1), {"keepdims": True}),
         scalar=Trial(((),), (0.4 * percent,)),
         empty=Trial(((2, 0, 3),), (0.5 * percent, 2)),
@@ -77,8 +101,8 @@ def ranked(reference, percent=1, nan=False, **facts):
     )
 
 
-DEVIATION = {
-    "shapes": FULL,
+DEVIATION: dict[str, Any] = {
+    "sides": FULL,
     "more": (
         Trial(((3, 3),), (0,), {"ddof": 1}),
         Trial(((2, 3),), (), {"correction": 1.5}),
@@ -86,23 +110,22 @@ DEVIATION = {
         Trial(((2, 3),), ((0, 1),), {"where": MASK, "keepdims": True}),
     ),
 }
-KINKS = {"zeros": "kink", "ties": "kink"}
+KINKS: dict[str, Any] = {"zeros": "kink", "ties": "kink"}
 GAP = [4.0, NAN, 1.0, 3.0]
 
-CASES = {
-    tg.average: Case(
+FACTS: dict[object, Facts] = {
+    tg.average: Facts(
         np.average,
         reductions(FULL),
         base=Trial(((2, 3),), (1,), {"weights": WEIGHTS}),
         scalar=Trial(((),)),
         empty=Trial(((2, 0, 3),), (2,), {"weights": [1.0, 2.0, 3.0]}),
         broadcast=Trial(((2, 3),), (1,), {"weights": [1.0, 2.0, -0.5]}),
-        draw=anywhere,
         more=[
             Trial(((2, 3),), ((1, 0),), {"weights": WEIGHTS.T, "keepdims": True}),
             Trial(((2, 3),), ((-1, -2),), {"weights": [[1, 2], [3, 4], [True, 0]], "returned": True}),
             Trial(((2, 3),), (0,), {"returned": True, "keepdims": True}),
-            Trial(((4, 2, 3),), (-2,), {"weights": np.float32([1, 2]), "returned": True}),
+            Trial(((4, 2, 3),), (-2,), {"weights": np.array([1, 2], np.float32), "returned": True}),
             Trial(((2, 3),), (), {"returned": True}),
         ],
         refusals=[
@@ -113,19 +136,18 @@ CASES = {
         ],
     ),
     # order statistics
-    _ranks: Case(
+    _ranks: Facts(
         lambda x: (x[..., None] > x[..., None, :]).sum(-1),
-        reductions(FULL).map(lambda trial: Trial(((2, *trial.shapes[0]),))),
+        lambda some: Trial(((2, *some.shape(sides=FULL)),)),
         base=Trial(((2, 3),)),
         scalar=Trial(((1,),)),
         empty=Trial(((0, 3),)),
         broadcast=Trial(((2, 3),)),
-        draw=anywhere,
     ),
     tg.median: reduction(
         np.median,
         Trial(((2, 0, 3),), (2,)),
-        shapes=FULL,
+        sides=FULL,
         draw=distinct,
         conventions=[
             Convention(([3.0, 2.0, 2.0, 1.0],), ([0.0, 0.5, 0.5, 0.0],)),
@@ -148,7 +170,7 @@ CASES = {
         Trial(((2, 0, 3),), (2,)),
         distinct,
         [Convention((GAP,), ([0.0, 0.0, 0.0, 1.0],)), Convention(([1.0, NAN, 1.0],), ([0.5, 0.0, 0.5],))],
-        shapes=FULL,
+        sides=FULL,
         **KINKS,
     ),
     tg.nanquantile: ranked(
@@ -168,8 +190,9 @@ CASES = {
     tg.nanmean: without_nan(
         np.nanmean,
         Trial(((2, 0, 3),), (2,)),
+        analytic=True,
         conventions=[Convention((GAP,), ([1 / 3, 0.0, 1 / 3, 1 / 3],))],
-        shapes=FULL,
+        sides=FULL,
         more=(Trial(((2, 3),), (), {"where": MASK, "keepdims": True}),),
     ),
     tg.nanvar: without_nan(
@@ -194,7 +217,7 @@ CASES = {
             Convention(([3.0, NAN, 3.0],), ([0.5, 0.0, 0.5],)),
             Convention(([3.0, NAN, 1.0],), ([0.5, 0.0, 0.0],), (), {"initial": 3.0}),
         ],
-        shapes=FULL,
+        sides=FULL,
         masks=True,
         extra={"initial": -9.0},
         more=(Trial(((2, 3),), (0,), {"where": ROW, "initial": -5.0}),),
@@ -205,13 +228,13 @@ CASES = {
         Refused(ShapeError, ((0, 3),), (0,)),
         distinct,
         [Convention(([3.0, NAN, 1.0],), ([0.0, 0.0, 1.0],))],
-        shapes=FULL,
+        sides=FULL,
         masks=True,
         extra={"initial": 9.0},
         **KINKS,
     ),
-    tg.nanargmax: without_nan(np.nanargmax, Refused(ShapeError, ((0, 3),), (0,)), shapes=FULL, single=True),
-    tg.nanargmin: without_nan(np.nanargmin, Refused(ShapeError, ((0, 3),), (0,)), shapes=FULL, single=True),
+    tg.nanargmax: without_nan(np.nanargmax, Refused(ShapeError, ((0, 3),), (0,)), sides=FULL, single=True),
+    tg.nanargmin: without_nan(np.nanargmin, Refused(ShapeError, ((0, 3),), (0,)), sides=FULL, single=True),
     tg.nancumsum: scan(np.nancumsum, conventions=[Convention(([1.0, NAN, 2.0],), ([3.0, 0.0, 1.0],))]),
     tg.nancumprod: scan(np.nancumprod, conventions=[Convention(([2.0, NAN, 0.0, 3.0],), ([2.0, 0.0, 8.0, 0.0],))]),
 }

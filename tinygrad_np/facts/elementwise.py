@@ -1,11 +1,20 @@
 """Functions of one entry at a time."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
+from numpy.random import Generator
 
 import tinygrad_np as tg
-from tests.cases.common import (
+from tinygrad_np.errors import ArgumentError, DtypeError, RangeError, ShapeError
+from tinygrad_np.facts.common import (
     HALVES,
     Convention,
+    Facts,
+    Shapes,
     Trial,
     anywhere,
     distinct,
@@ -14,36 +23,41 @@ from tests.cases.common import (
     positive,
     unary,
 )
-from tinygrad_np.errors import ArgumentError, DtypeError, RangeError, ShapeError
 from tinygrad_np.ops.elementwise import _fraction
+from tinygrad_np.values import Array
 
 
-def denominator_off_zero(rng, shapes):
+def denominator_off_zero(rng: Generator, shapes: Shapes) -> list[Array]:
+    """Numerators anywhere, and denominators off zero."""
     return anywhere(rng, shapes[:1]) + off_zero(rng, shapes[1:])
 
 
-def base_positive(rng, shapes):
+def base_positive(rng: Generator, shapes: Shapes) -> list[Array]:
+    """Positive bases, and exponents anywhere."""
     return positive(rng, shapes[:1]) + anywhere(rng, shapes[1:])
 
 
-def condition_first(rng, shapes):
+def condition_first(rng: Generator, shapes: Shapes) -> list[Array]:
+    """Bools, then numbers."""
     return [rng.random(shapes[0]) < 0.5, *anywhere(rng, shapes[1:])]
 
 
-def condition_last(rng, shapes):
+def condition_last(rng: Generator, shapes: Shapes) -> list[Array]:
+    """Numbers, then bools."""
     return [*anywhere(rng, shapes[:-1]), rng.random(shapes[-1]) < 0.5]
 
 
-def exponent_last(rng, shapes):
+def exponent_last(rng: Generator, shapes: Shapes) -> list[Array]:
+    """Numbers, then whole exponents."""
     return [*anywhere(rng, shapes[:-1]), rng.integers(-3, 4, shapes[-1])]
 
 
-def between_steps(rng, shapes):
+def between_steps(rng: Generator, shapes: Shapes) -> list[Array]:
     """Off the tenths, and off what lies half way between them."""
     return [rng.integers(-20, 20, shape) * 0.1 + rng.uniform(0.01, 0.04, shape) for shape in shapes]
 
 
-def uneven(rng, shapes):
+def uneven(rng: Generator, shapes: Shapes) -> list[Array]:
     """Numerators, and denominators that do not go into any of them."""
     return [
         rng.integers(-6, 7, shapes[0]) * 0.5 + rng.uniform(0.1, 0.4, shapes[0]),
@@ -51,13 +65,13 @@ def uneven(rng, shapes):
     ]
 
 
-def step(reference, **facts):
+def step(reference: Callable[..., Any], **facts: Any) -> Facts:
     """A function that is constant between steps."""
     flat = Convention(([-1.5, -0.0, 0.0, 0.5, 2.0],), ([0.0] * 5,))
     return unary(reference, between_steps, zeros="kink", conventions=[flat], **facts)
 
 
-ENDS = [
+ENDS = [  # of logaddexp and logaddexp2
     Convention(
         ([1e4, -1e4, -np.inf, 1.0, -np.inf], [-1e4, 1e4, 1.0, -np.inf, -np.inf]),
         ([1.0, 0.0, 0.0, 1.0, 0.5], [0.0, 1.0, 1.0, 0.0, 0.5]),
@@ -66,15 +80,15 @@ ENDS = [
 ]
 
 
-def masked(rng, shapes):
+def masked(rng: Generator, shapes: Shapes) -> list[Array]:
     """A mask of bools, or of numbers, which then has a gradient too."""
     x, mask = condition_last(rng, shapes)
     return [x, mask + 0.0 if rng.random() < 0.5 else mask]
 
 
-CASES = {
+FACTS: dict[object, Facts] = {
     # gates
-    tg.keep_where: entrywise(lambda x, c: np.where(c, x, 0), draw=condition_last),
+    tg.keep_where: entrywise(lambda x, c: np.where(c, x, 0), draw=condition_last, analytic=True),
     tg.relu: unary(
         lambda x: np.maximum(x, 0),
         off_zero,
@@ -85,9 +99,10 @@ CASES = {
         np.where,
         3,
         condition_first,
+        analytic=True,
         refusals=[(([True, False],), ArgumentError, r"where: .*nonzero\(condition\)")],
     ),
-    tg.dropout_mask: entrywise(np.multiply, draw=masked),
+    tg.dropout_mask: entrywise(np.multiply, draw=masked, analytic=True),
     # steps
     tg.sign: step(np.sign),
     tg.floor: step(np.floor),
@@ -103,10 +118,10 @@ CASES = {
         conventions=[Convention(([-0.0, 1.0, -1.0], [0.5, 0.5, 0.5]), ([0.0] * 3, [1.0, 0.0, 0.0]))],
     ),
     # exponentials and their kin
-    tg.exp: unary(np.exp),
-    tg.log: unary(np.log, positive, zeros="pole"),
-    tg.sqrt: unary(np.sqrt, positive, zeros="pole", conventions=[Convention(([4.0],), ([0.25],))]),
-    tg.tanh: unary(np.tanh, conventions=[Convention(([800.0, -800.0],), ([0.0, 0.0],))]),
+    tg.exp: unary(np.exp, analytic=True),
+    tg.log: unary(np.log, positive, analytic=True, zeros="pole"),
+    tg.sqrt: unary(np.sqrt, positive, analytic=True, zeros="pole", conventions=[Convention(([4.0],), ([0.25],))]),
+    tg.tanh: unary(np.tanh, analytic=True, conventions=[Convention(([800.0, -800.0],), ([0.0, 0.0],))]),
     tg.sigmoid: unary(
         lambda x: 1 / (1 + np.exp(-x)), conventions=[Convention(([800.0, -800.0, 0.0],), ([0.0, 0.0, 0.25],))]
     ),
@@ -114,14 +129,17 @@ CASES = {
     tg.logaddexp2: entrywise(np.logaddexp2, conventions=ENDS),
     # arithmetic
     tg.add: entrywise(
-        np.add, refusals=[(([1.0, 2.0], [1.0, 2.0, 3.0]), ShapeError, r"add: .*got float64 \(2,\), float64 \(3,\)")]
+        np.add,
+        analytic=True,
+        refusals=[(([1.0, 2.0], [1.0, 2.0, 3.0]), ShapeError, r"add: .*got float64 \(2,\), float64 \(3,\)")],
     ),
-    tg.subtract: entrywise(np.subtract),
-    tg.multiply: entrywise(np.multiply),
-    tg.divide: entrywise(np.divide, draw=denominator_off_zero, zeros="pole"),
+    tg.subtract: entrywise(np.subtract, analytic=True),
+    tg.multiply: entrywise(np.multiply, analytic=True),
+    tg.divide: entrywise(np.divide, draw=denominator_off_zero, analytic=True, zeros="pole"),
     tg.power: entrywise(
         np.power,
         draw=base_positive,
+        analytic=True,
         zeros="pole",
         conventions=[
             Convention(([0.0, 0.0, 3.0], [0.0, 2.0, 0.0]), ([0.0, 0.0, 0.0], [0.0, 0.0, np.log(3.0)])),
@@ -140,8 +158,8 @@ CASES = {
             Convention(([-2.0, 2.0], [3, -1]), ([12.0, -0.25], None)),
         ],
     ),
-    tg.positive: unary(np.positive),
-    tg.negative: unary(np.negative),
+    tg.positive: unary(np.positive, analytic=True),
+    tg.negative: unary(np.negative, analytic=True),
     tg.absolute: unary(
         np.absolute, off_zero, zeros="kink", conventions=[Convention(([-0.0, 0.0, -3.0],), ([0.0, 0.0, -1.0],))]
     ),

@@ -1,21 +1,25 @@
 """Order."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
+from numpy.random import Generator
 
 import tinygrad_np as tg
-from tests.cases.common import Case, Convention, Refused, Trial, axes_of, distinct
 from tinygrad_np.errors import DtypeError, IndexRangeError, ShapeError
+from tinygrad_np.facts.choices import Choices
+from tinygrad_np.facts.common import FULL, Convention, Facts, Refused, Shapes, Trial, distinct
+from tinygrad_np.values import Array
 
-SHAPES = hnp.array_shapes(min_dims=1, max_dims=3, min_side=1, max_side=4)
-LINES = SHAPES.flatmap(lambda shape: axes_of(shape, single=True).map(lambda axis: (shape, axis)))
 
-
-def ordering(reference, trials, base, **facts):
-    return Case(
+def ordering(reference: Callable[..., Any], trial: Callable[[Choices], Trial], base: Trial, **facts: Any) -> Facts:
+    """A function of one array, whose entries all differ."""
+    return Facts(
         reference,
-        trials,
+        trial,
         base=base,
         scalar=facts.pop("scalar", Refused(IndexRangeError, ((),), base.static)),
         empty=facts.pop("empty", Trial(((2, 0),), base.static)),
@@ -25,42 +29,50 @@ def ordering(reference, trials, base, **facts):
     )
 
 
-@st.composite
-def partitions(draw):
-    shape, axis = draw(LINES)
+def lines(some: Choices) -> Trial:
+    """An array, and None or an axis."""
+    shape = some.shape((1, 3), FULL)
+    return Trial((shape,), (some.axes(shape, single=True),))
+
+
+def partitions(some: Choices) -> Trial:
+    """An array, one place or several, and None or an axis."""
+    shape = some.shape((1, 3), FULL)
+    axis = some.axes(shape, single=True)
     count = int(np.prod(shape)) if axis is None else shape[axis]
-    one = st.integers(-count, count - 1)
-    return Trial((shape,), (draw(one | st.lists(one, min_size=1, max_size=3)), axis))
+    places = some.numbers(count, (some.integer(1, 3),)).tolist()
+    return Trial((shape,), (some.pick([places[0], places]), axis))
 
 
-@st.composite
-def insertions(draw):
-    count, shape = draw(st.integers(0, 5)), draw(hnp.array_shapes(min_dims=0, max_dims=2, max_side=4))
-    return Trial(((count,), shape), (draw(st.sampled_from(["left", "right"])),))
+def insertions(some: Choices) -> Trial:
+    """A vector, an array, and a side."""
+    return Trial(((some.integer(0, 5),), some.shape((0, 2), FULL)), (some.pick(["left", "right"]),))
 
 
-KEYS = st.tuples(st.integers(1, 3), hnp.array_shapes(max_dims=2, max_side=4)).flatmap(
-    lambda drawn: st.integers(-len(drawn[1]), len(drawn[1]) - 1).map(lambda a: Trial((drawn[1],) * drawn[0], (a,)))
-)
+def keys(some: Choices) -> Trial:
+    """Arrays of one shape, and an axis."""
+    shape = some.shape((1, 2), FULL)
+    return Trial((shape,) * some.integer(1, 3), (some.axis(shape),))
 
 
-@st.composite
-def uniques(draw):
-    shape, axis = draw(LINES)
-    return Trial((shape,), (*draw(st.tuples(*[st.booleans()] * 3)), axis))
+def uniques(some: Choices) -> Trial:
+    """An array, which of the further results to return, and None or an axis."""
+    shape = some.shape((1, 3), FULL)
+    return Trial((shape,), (some.flag(), some.flag(), some.flag(), some.axes(shape, single=True)))
 
 
-def ascending_first(rng, shapes):
+def ascending_first(rng: Generator, shapes: Shapes) -> list[Array]:
+    """A vector in order, then an array."""
     a, v = distinct(rng, shapes)
     return [np.sort(a), v]
 
 
-KINKS = {"zeros": "kink", "ties": "kink"}
+KINKS: dict[str, Any] = {"zeros": "kink", "ties": "kink"}
 
-CASES = {
+FACTS: dict[object, Facts] = {
     tg.sort: ordering(
         np.sort,
-        LINES.map(lambda line: Trial((line[0],), (line[1],))),
+        lines,
         Trial(((3, 4),), (-1,)),
         more=[
             Trial(((3, 4),), (None,)),
@@ -76,7 +88,7 @@ CASES = {
     ),
     tg.partition: ordering(
         np.partition,
-        partitions(),
+        partitions,
         Trial(((4, 3),), (1, -1)),  # by the middle of three all are in order, whatever NumPy's way is
         more=[
             Trial(((3, 4),), (1,)),
@@ -93,22 +105,22 @@ CASES = {
     ),
     tg.argsort: ordering(
         np.argsort,
-        LINES.map(lambda line: Trial((line[0],), (line[1],))),
+        lines,
         Trial(((3, 4),), (-1,)),
         more=[Trial(((3, 4),), (None, "stable")), Trial(((3, 4),), (0,), {"stable": True})],
         scalar=Trial(((),), (-1,)),
     ),
     tg.argpartition: ordering(
         np.argpartition,
-        partitions(),
+        partitions,
         Trial(((3, 4),), (1, -1)),
         more=[Trial(((3, 4),), ([2, 7], None))],
         empty=Trial(((0, 2),), (1, -1)),
         scalar=Trial(((),), (0, -1)),
     ),
-    tg.searchsorted: Case(
+    tg.searchsorted: Facts(
         np.searchsorted,
-        insertions(),
+        insertions,
         base=Trial(((5,), (2, 3)), ("left",)),
         scalar=Refused(ShapeError, ((), ()), ("left",)),
         empty=Trial(((0,), (3,)), ("right",)),
@@ -117,18 +129,18 @@ CASES = {
         more=[Trial(((3,), (4,)), ("right", np.array([1, 0, 2])))],
         refusals=[(([1.0], 0.5, "middle"), ShapeError, "searchsorted: search side")],
     ),
-    tg.lexsort: Case(
+    tg.lexsort: Facts(
         lambda *keys_and_axis: np.lexsort(keys_and_axis[:-1], keys_and_axis[-1]),
-        KEYS,
+        keys,
         base=Trial(((3, 4), (3, 4)), (-1,)),
         scalar=Trial(((),), (-1,)),
         empty=Trial(((0, 3), (0, 3)), (0,)),
         broadcast=Refused(ShapeError, ((2, 3), (3,)), (-1,)),
         draw=distinct,
     ),
-    tg.unique: Case(
+    tg.unique: Facts(
         np.unique,
-        uniques(),
+        uniques,
         base=Trial(((3, 4),)),
         scalar=Trial(((),)),
         empty=Trial(((0, 3),), (True, True, True)),

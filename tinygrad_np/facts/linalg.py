@@ -1,15 +1,21 @@
 """Products of matrices."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
+from numpy.random import Generator
 
 import tinygrad_np as tg
-from tests.cases.common import Case, Convention, Refused, Trial, anywhere, biases
 from tinygrad_np.errors import ShapeError
+from tinygrad_np.facts.choices import Choices
+from tinygrad_np.facts.common import Convention, Facts, Refused, Shapes, Trial, anywhere, biases
+from tinygrad_np.values import Array
 
 
-def off_hinge(rng, shapes):
+def off_hinge(rng: Generator, shapes: Shapes) -> list[Array]:
     """x, w, b with no entry of ``x @ w + b`` near 0: the rows of x are alike, and b moves each column off it."""
     x, w, b = anywhere(rng, shapes)
     x[...] = x[:1] if len(x) else 0.0
@@ -17,27 +23,33 @@ def off_hinge(rng, shapes):
     return [x, w, rng.uniform(0.3, 2, b.shape) * rng.choice([-1, 1], b.shape) - total]
 
 
-@st.composite
-def products(draw):
-    n, d, h = (draw(st.integers(0, 4)) for _ in range(3))
-    if draw(st.booleans()):
-        batches = draw(hnp.mutually_broadcastable_shapes(num_shapes=2, min_side=0, max_dims=2, max_side=3))
-        x, w = ((*batch, *core) for batch, core in zip(batches.input_shapes, ((n, d), (d, h)), strict=True))
-        return Trial((x, w))
-    batch = draw(hnp.array_shapes(min_dims=0, max_dims=2, max_side=3))
+def products(some: Choices) -> Trial:
+    """Matrices in batches that broadcast, a vector and matrices, or two vectors."""
+    n, d, h = some.shape((3, 3))
+    if some.flag():
+        ahead, behind = some.together(2, dims=2, sides=(0, 3))
+        return Trial(((*ahead, n, d), (*behind, d, h)))
+    batch = some.shape((0, 2), (1, 3))
     row, column = ((d,), (*batch, d, h)), ((*batch, n, d), (d,))
-    return Trial(draw(st.sampled_from([row, column, ((d,), (d,))])))
+    return Trial(some.pick([row, column, ((d,), (d,))]))
 
 
-def biased(x, b, axis):
+def layers(some: Choices) -> Trial:
+    """Inputs, weights and biases."""
+    n, d, h = some.shape((3, 3))
+    return Trial(((n, d), (d, h), (h,)))
+
+
+def biased(x: Array, b: Array, axis: int) -> Array:
+    """The definition of add_bias."""
     return np.moveaxis(np.moveaxis(x, axis, -1) + b, -1, axis)
 
 
-def affine(reference, name, draw=anywhere, **facts):
-    sides = st.tuples(*[st.integers(0, 4)] * 3)
-    return Case(
+def affine(reference: Callable[..., Any], name: str, draw: Any = anywhere, **facts: Any) -> Facts:
+    """A product of matrices and a bias."""
+    return Facts(
         reference,
-        sides.map(lambda s: Trial(((s[0], s[1]), (s[1], s[2]), (s[2],)))),
+        layers,
         base=Trial(((2, 3), (3, 4), (4,))),
         scalar=Refused(ShapeError, ((), (), ())),
         empty=Trial(((0, 3), (3, 4), (4,))),
@@ -48,32 +60,32 @@ def affine(reference, name, draw=anywhere, **facts):
     )
 
 
-CASES = {
+FACTS: dict[object, Facts] = {
     # products
-    tg.matmul: Case(
+    tg.matmul: Facts(
         np.matmul,
-        products(),
+        products,
         base=Trial(((2, 3), (3, 4))),
         scalar=Refused(ShapeError, ((), ())),
         empty=Trial(((0, 3), (3, 4))),
         broadcast=Trial(((2, 1, 2, 3), (4, 3, 2))),
-        draw=anywhere,
+        analytic=True,
         refusals=[((np.ones((2, 3)), np.ones((2, 3))), ShapeError, r"matmul: expected x .* got \(2, 3\) and \(2, 3\)")],
     ),
-    tg.add_bias: Case(
+    tg.add_bias: Facts(
         biased,
-        biases(),
+        biases,
         base=Trial(((2, 3), (3,)), (-1,)),
         scalar=Refused(ShapeError, ((), ())),
         empty=Trial(((0, 3), (3,)), (-1,)),
         broadcast=Refused(ShapeError, ((2, 3), (1,))),
-        draw=anywhere,
+        analytic=True,
         refusals=[
             ((np.ones((2, 3)), np.ones(2)), ShapeError, r"add_bias: expected b of shape \(h,\)"),
             ((np.ones((2, 3)), np.float64(1), 5), ShapeError, "add_bias: expected b"),
         ],
     ),
-    tg.dense: affine(lambda x, w, b: x @ w + b, "dense"),
+    tg.dense: affine(lambda x, w, b: x @ w + b, "dense", analytic=True),
     tg.dense_relu: affine(
         lambda x, w, b: np.maximum(x @ w + b, 0),
         "dense_relu",

@@ -1,7 +1,4 @@
-"""Random differentiable programs: a few leaves, and 5 to 50 operations on what there is so far, drawn by Hypothesis.
-
-A `Program` is data, so that a failing one prints as what it computes and shrinks to the fewest operations that fail.
-"""
+"""Random differentiable programs: a few leaves, and operations on what there is so far, drawn by Hypothesis."""
 
 from __future__ import annotations
 
@@ -12,8 +9,13 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from hypothesis.strategies import SearchStrategy
 
 import tinygrad_np as tg
+from tinygrad_np.errors import RangeError
+from tinygrad_np.facts.choices import Shape
+from tinygrad_np.strategies.spelling import Spelt, spelt
+from tinygrad_np.values import Array
 
 SMOOTH = (
     "sin",
@@ -42,44 +44,93 @@ BINARY = ("add", "subtract", "multiply", "logaddexp", "maximum", "minimum", "hyp
 REDUCTIONS = ("sum", "mean", "var", "prod", "logsumexp", "max", "min", "ptp")
 SCANS = ("cumsum", "cumprod", "sort", "flip", "softmax")
 
+LARGEST = 60
+"""Entries of a value."""
 
-@dataclass(frozen=True)
-class Step:
-    """One operation: its name, the places of its operands among the values so far, and what else it is given."""
+
+@dataclass(frozen=True, repr=False)
+class Step(Spelt):
+    """One operation.
+
+    Parameters
+    ----------
+    op
+        Its name.
+    operands
+        The places of its operands among the leaves and the results of earlier steps.
+    given
+        What else it is given, by keyword.
+
+    Examples
+    --------
+    >>> Step("sum", (0,), {"axis": -1})
+    Step('sum', (0,), {'axis': -1})
+    """
 
     op: str
     operands: tuple[int, ...]
     given: Mapping[str, Any] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        given = f", {spelt(dict(self.given))}" if self.given else ""
+        return f"Step({self.op!r}, {self.operands}{given})"
 
-@dataclass(frozen=True)
-class Program:
-    """Leaves, by their shapes, and steps; the last value, summed up, is the result."""
 
-    shapes: tuple[tuple[int, ...], ...]
+@dataclass(frozen=True, repr=False)
+class Program(Spelt):
+    """A function of arrays or Tensors, as data, so that a failing one prints and shrinks to the fewest operations.
+
+    Its result is one number: the sum of the last three values, each bent by a sine.
+
+    Parameters
+    ----------
+    shapes
+        Of the leaves.
+    steps
+        What is computed, one after the other.
+    seed
+        Of the leaves' entries.
+
+    Examples
+    --------
+    >>> from tinygrad_np import verify
+    >>> program = Program(((2,),), (Step("sin", (0,)), Step("max", (1,), {"axis": 0})), seed=0)
+    >>> verify.check_grads(program, *program.leaves()).kinks
+    []
+    """
+
+    shapes: tuple[Shape, ...]
     steps: tuple[Step, ...]
     seed: int
 
-    def leaves(self) -> list[Any]:
-        """Entries that differ from each other, off zero."""
+    def leaves(self) -> list[Array]:
+        """Arrays to call the program with; their entries differ from each other and from zero."""
         rng = np.random.default_rng(self.seed)
-        return [rng.uniform(0.2, 1.2, shape) * rng.choice([-1, 1], shape) for shape in self.shapes]
+        return [np.asarray(rng.uniform(0.2, 1.2, shape) * rng.choice([-1, 1], shape)) for shape in self.shapes]
 
     def __call__(self, *leaves: Any) -> Any:
         values = list(leaves)
         for step in self.steps:
-            values.append(run(step, [values[i] for i in step.operands]))
+            values.append(_run(step, [values[i] for i in step.operands]))
         return sum((tg.sum(tg.sin(v)) for v in values[-3:]), 0.0)
 
+    def __repr__(self) -> str:
+        return f"Program({self.shapes}, {self.steps}, {self.seed})"
 
-def run(step: Step, operands: Sequence[Any]) -> Any:
+
+def _run(step: Step, operands: Sequence[Any]) -> Any:
     """What a step returns, bent to be between -4 and 4, so that nothing overflows in 50 steps."""
-    result = OPERATIONS.get(step.op, lambda *xs, **given: getattr(tg, step.op)(*xs, **given))(*operands, **step.given)
+    operation = OPERATIONS.get(step.op) or getattr(tg, step.op)
+    result = operation(*operands, **step.given)
     return result / tg.sqrt(1 + result * result / 16)
 
 
 def _positive(x: Any) -> Any:
     return 1 + x * x
+
+
+def _of_positive(name: str) -> Callable[..., Any]:
+    return lambda x: getattr(tg, name)(_positive(x))
 
 
 OPERATIONS: dict[str, Callable[..., Any]] = {
@@ -93,31 +144,72 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "stack": lambda x: tg.stack([x, 2 * x, x], axis=-1),
     "same_twice": lambda x: tg.concatenate([x.reshape(-1), x.reshape(-1)]),
     "pad": lambda x, width, mode: tg.pad(x, width, mode=mode),
-    **{f"of_positive_{name}": lambda x, name=name: getattr(tg, name)(_positive(x)) for name in POSITIVE},
+    **{f"of_positive_{name}": _of_positive(name) for name in POSITIVE},
 }
+"""What is not, by the same name, a function of the package."""
 
-LARGEST = 60  # entries of a value
+
+def programs(least: int = 5, most: int = 50) -> SearchStrategy[Program]:
+    """Random programs of operations that broadcast, reduce, index, rearrange and reuse values.
+
+    Parameters
+    ----------
+    least, most
+        How many steps.
+
+    Returns
+    -------
+    SearchStrategy
+        Of `Program`.
+
+    Raises
+    ------
+    RangeError
+        If there can be no such number of steps.
+
+    Examples
+    --------
+    >>> from hypothesis import find
+    >>> find(programs(1, 9), lambda program: True)
+    Program(((),), (Step('sin', (0,)),), 0)
+    """
+    if not 0 <= least <= most:
+        raise RangeError(f"programs: expected 0 <= least <= most, got least={least} and most={most}")
+    return _programs(least, most)
 
 
 @st.composite
-def programs(draw: st.DrawFn, least: int = 5, most: int = 50) -> Program:
-    """A program; what broadcasts is drawn from the values so far, and every leaf can be reached."""
+def _programs(draw: st.DrawFn, least: int, most: int) -> Program:
     shapes = draw(hnp.mutually_broadcastable_shapes(num_shapes=draw(st.integers(1, 3)), max_dims=3, max_side=3))
     known = [tuple(shape) for shape in shapes.input_shapes]
     steps: list[Step] = []
-    for _ in range(draw(st.integers(least, most))):
-        place = draw(st.integers(max(0, len(known) - 4), len(known) - 1) | st.integers(0, len(known) - 1))
-        step, shape = draw(next_step(known, place))
-        if np.prod(shape, dtype=int) > LARGEST:
-            step, shape = Step("mean", (place,), {"axis": None}), ()
-        steps.append(step)
-        known.append(shape)
+    while len(steps) < most:
+        found = draw(_another(known, len(steps) < least))
+        if found is None:
+            break
+        steps.append(found[0])
+        known.append(found[1])
     return Program(tuple(map(tuple, shapes.input_shapes)), tuple(steps), draw(st.integers(0, 2**16)))
 
 
 @st.composite
-def next_step(draw: st.DrawFn, known: Sequence[tuple[int, ...]], place: int) -> tuple[Step, tuple[int, ...]]:
-    """One more step on the value at `place`, and the shape that it returns."""
+def _another(draw: st.DrawFn, known: Sequence[Shape], needed: bool) -> tuple[Step, Shape] | None:
+    """One more step and the shape that it returns, or none unless it is needed.
+
+    Its operands are counted from the last value, so that a failing program can lose any of its steps.
+    """
+    if not draw(st.integers(0, 49)) and not needed:
+        return None
+    place = len(known) - draw(st.integers(1, min(4, len(known))) | st.integers(1, len(known)))
+    step, shape = draw(_step(known, place))
+    if np.prod(shape, dtype=int) > LARGEST:
+        return Step("mean", (place,), {"axis": None}), ()
+    return step, shape
+
+
+@st.composite
+def _step(draw: st.DrawFn, known: Sequence[Shape], place: int) -> tuple[Step, Shape]:
+    """A step on the value at `place`, and the shape that it returns."""
     shape = known[place]
     kind = draw(st.sampled_from(["smooth", "positive", "binary", "reduce", "scan", "shape", "index", "product"]))
     if kind == "smooth":
@@ -128,7 +220,7 @@ def next_step(draw: st.DrawFn, known: Sequence[tuple[int, ...]], place: int) -> 
         return Step(name, (place,), given), shape
     if kind == "positive":
         return Step(f"of_positive_{draw(st.sampled_from(POSITIVE))}", (place,)), shape
-    fitting = [i for i, other in enumerate(known) if fits(shape, other)]
+    fitting = [i for i, other in enumerate(known) if _fits(shape, other)]
     if kind == "binary":
         other = draw(st.sampled_from(fitting))
         out = np.broadcast_shapes(shape, known[other])
@@ -143,19 +235,17 @@ def next_step(draw: st.DrawFn, known: Sequence[tuple[int, ...]], place: int) -> 
         name = draw(st.sampled_from(REDUCTIONS))
         if 0 in shape:
             name = "sum"
-        return Step(name, (place,), {"axis": axis, "keepdims": keepdims}), reduced(shape, axis, keepdims)
+        return Step(name, (place,), {"axis": axis, "keepdims": keepdims}), _reduced(shape, axis, keepdims)
     if kind == "scan" and shape:
         return Step(draw(st.sampled_from(SCANS)) if 0 not in shape else "cumsum", (place,), {"axis": axis}), shape
     if kind == "index" and shape:
-        index = draw(indices(shape))
+        index = draw(_indices(shape))
         return Step("getitem", (place,), {"index": index}), np.empty(shape)[index].shape
-    return draw(rearranged(known, place, fitting))
+    return draw(_rearranged(known, place, fitting))
 
 
 @st.composite
-def rearranged(
-    draw: st.DrawFn, known: Sequence[tuple[int, ...]], place: int, fitting: Sequence[int]
-) -> tuple[Step, tuple[int, ...]]:
+def _rearranged(draw: st.DrawFn, known: Sequence[Shape], place: int, fitting: Sequence[int]) -> tuple[Step, Shape]:
     shape = known[place]
     size = int(np.prod(shape))
     choice = draw(
@@ -185,7 +275,7 @@ def rearranged(
     return Step("reshape", (place,), {"shape": (-1,) if size else (0,)}), (size,)
 
 
-def fits(shape: tuple[int, ...], other: tuple[int, ...]) -> bool:
+def _fits(shape: Shape, other: Shape) -> bool:
     try:
         np.broadcast_shapes(shape, other)
     except ValueError:
@@ -193,12 +283,13 @@ def fits(shape: tuple[int, ...], other: tuple[int, ...]) -> bool:
     return True
 
 
-def reduced(shape: tuple[int, ...], axis: int | None, keepdims: bool) -> tuple[int, ...]:
-    return np.sum(np.empty(shape), axis=axis, keepdims=keepdims).shape
+def _reduced(shape: Shape, axis: int | None, keepdims: bool) -> Shape:
+    out: Shape = np.sum(np.empty(shape), axis=axis, keepdims=keepdims).shape
+    return out
 
 
-def indices(shape: tuple[int, ...]) -> st.SearchStrategy[Any]:
-    basic = hnp.basic_indices(shape, allow_newaxis=True)
+def _indices(shape: Shape) -> SearchStrategy[Any]:
+    basic: SearchStrategy[Any] = hnp.basic_indices(shape, allow_newaxis=True)
     if 0 in shape:
         return basic
     whole = hnp.integer_array_indices(shape, result_shape=hnp.array_shapes(max_dims=2, max_side=3))

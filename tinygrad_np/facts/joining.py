@@ -1,50 +1,63 @@
 """Several arrays joined to one, and one cut into several."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
+from numpy.random import Generator
 
 import tinygrad_np as tg
-from tests.cases.common import SHAPES, Case, Refused, Trial, arrangement
 from tinygrad_np.errors import ArgumentError, IndexRangeError, ShapeError
+from tinygrad_np.facts.choices import Choices
+from tinygrad_np.facts.common import Facts, Refused, Shapes, Trial
+from tinygrad_np.values import Array
 
-SOME = hnp.array_shapes(min_dims=1, max_dims=3, min_side=0, max_side=3)
+# --- joined -----------------------------------------------------------------------------------------------------------
 
 
-@st.composite
-def joins(draw):
-    shape = draw(SOME)
-    axis = draw(st.integers(-len(shape), len(shape) - 1))
-    sides = draw(st.lists(st.integers(0, 3), min_size=1, max_size=3))
+def joins(some: Choices) -> Trial:
+    """Arrays that differ along one axis, and this axis or None."""
+    shape = some.shape((1, 3), (0, 3))
+    axis = some.axis(shape)
+    sides = [some.integer(0, 3) for _ in range(some.integer(1, 3))]
     shapes = tuple(tuple(side if i == axis % len(shape) else n for i, n in enumerate(shape)) for side in sides)
-    return Trial(shapes, (draw(st.sampled_from([axis, None])),))
+    return Trial(shapes, (some.pick([axis, None]),))
 
 
-@st.composite
-def stacks(draw):
-    shape, count = draw(SHAPES), draw(st.integers(1, 3))
-    return Trial((shape,) * count, (draw(st.integers(-len(shape) - 1, len(shape))),))
+def stacks(some: Choices) -> Trial:
+    """Arrays of one shape, and a place for a new axis."""
+    shape = some.shape()
+    return Trial((shape,) * some.integer(1, 3), (some.integer(-len(shape) - 1, len(shape)),))
 
 
-def alike(shapes=SHAPES):
+def alike(least: int, most: int) -> Callable[[Choices], Trial]:
     """Several arrays of one shape."""
-    return st.tuples(shapes, st.integers(1, 3)).map(lambda drawn: Trial((drawn[0],) * drawn[1]))
+    return lambda some: Trial((some.shape(),) * some.integer(least, most))
 
 
-def in_a_list(function):
+def grids(some: Choices) -> Trial:
+    """Vectors and numbers, and options."""
+    shapes = tuple(some.shape((0, 1), (0, 3)) for _ in range(some.integer(1, 3)))
+    return Trial(shapes, (), {"sparse": some.flag(), "indexing": some.pick(["xy", "ij"])})
+
+
+def in_a_list(function: Callable[..., Any]) -> Callable[..., Any]:
     """NumPy's function of a list, of arrays and the axis that follows."""
 
-    def reference(*given, **options):
+    def reference(*given: Any, **options: Any) -> Any:
         arrays = [a for a in given if isinstance(a, np.ndarray)]
         return function(arrays, *given[len(arrays) :], **options)
 
     return reference
 
 
-def joining(function, base, **facts):
-    return arrangement(
+def joining(function: Callable[..., Any], base: Trial, **facts: Any) -> Facts:
+    """`vstack` and its kin."""
+    return Facts(
         in_a_list(function),
-        alike(),
+        alike(1, 3),
         base,
         Trial(((), ())),
         Trial(((0, 3), (0, 3))),
@@ -54,27 +67,37 @@ def joining(function, base, **facts):
     )
 
 
-@st.composite
-def cuts(draw, equal, ndim=1, axes=True):
-    shape = draw(hnp.array_shapes(min_dims=ndim, max_dims=3, min_side=0, max_side=4))
-    axis = (
-        draw(st.integers(-len(shape), len(shape) - 1))
-        if axes
-        else 0
-        if ndim == 2
-        else min(len(shape), max(ndim, 2)) - 1
-    )
-    sections = [n for n in range(1, 5) if not equal or shape[axis] % n == 0]
-    places = st.lists(st.integers(-5, 5), max_size=3)
-    where = draw(st.sampled_from(sections) | places | places.map(tuple) | places.map(lambda p: np.array(p, int)))
-    return Trial((shape,), (where, axis) if axes else (where,))
+# --- cut --------------------------------------------------------------------------------------------------------------
 
 
-def cutting(function, ndim):
-    """`hsplit` and its kin."""
-    return arrangement(
+def sections(some: Choices, length: int, equal: bool = True) -> Any:
+    """How many parts, which are equal or not; or the places before which to cut."""
+    count = some.pick([n for n in range(1, 5) if not equal or length % n == 0])
+    places = [some.integer(-5, 5) for _ in range(some.integer(0, 3))]
+    return some.pick([count, places, tuple(places), np.array(places, int)])
+
+
+def cuts(equal: bool) -> Callable[[Choices], Trial]:
+    """An array, sections, and the axis that is cut."""
+
+    def trial(some: Choices) -> Trial:
+        shape = some.shape((1, 3), (0, 4))
+        axis = some.axis(shape)
+        return Trial((shape,), (sections(some, shape[axis], equal), axis))
+
+    return trial
+
+
+def cutting(function: Callable[..., Any], ndim: int, axis: int) -> Facts:
+    """`hsplit` and its kin, of arrays with `ndim` or more axes."""
+
+    def trial(some: Choices) -> Trial:
+        shape = some.shape((ndim, 3), (0, 4))
+        return Trial((shape,), (sections(some, shape[min(axis, len(shape) - 1)]),))
+
+    return Facts(
         function,
-        cuts(True, ndim, axes=False),
+        trial,
         Trial(((2, 2, 4),), (2,)),
         Refused(ShapeError, ((),), (1,)),
         Trial(((0, 0, 0),), (3,)),
@@ -84,35 +107,44 @@ def cutting(function, ndim):
     )
 
 
-@st.composite
-def deletions(draw):
-    shape = draw(hnp.array_shapes(min_dims=1, max_dims=3, min_side=1, max_side=4))
-    axis = draw(st.none() | st.integers(-len(shape), len(shape) - 1))
+def parts(some: Choices) -> Trial:
+    """An array with entries along its last axis."""
+    return Trial(((*some.shape((0, 2), (0, 3)), some.integer(1, 3)),), (), {"axis": -1})
+
+
+# --- taken out and put in ---------------------------------------------------------------------------------------------
+
+
+def deletions(some: Choices) -> Trial:
+    """An array, an index, some indices, a slice or bools, and None or an axis."""
+    shape = some.shape((1, 3), (1, 4))
+    axis = some.axes(shape, single=True)
     length = int(np.prod(shape)) if axis is None else shape[axis]
-    index = st.integers(-length, length - 1)
-    bools = hnp.arrays(bool, (length,))
-    return Trial((shape,), (draw(index | st.lists(index) | st.slices(length) | bools), axis))
+    several = some.numbers(length, (some.integer(0, 4),)).tolist()
+    places = [some.integer(-length, length - 1), several, some.slice(length), some.bools((length,))]
+    return Trial((shape,), (some.pick(places), axis))
 
 
-def inserting(rng, shapes):
+def inserting(rng: Generator, shapes: Shapes) -> list[Array]:
     """Places at which any array of one or more rows takes something in."""
-    return [rng.uniform(-2, 2, shapes[0]), rng.integers(-1, 2, shapes[1]), rng.uniform(-2, 2, shapes[2])]
+    places = rng.integers(-1, 2, shapes[1])
+    return [rng.uniform(-2, 2, shapes[0]), places, rng.uniform(-2, 2, shapes[2])]
 
 
-@st.composite
-def insertions(draw):
-    shape = draw(hnp.array_shapes(min_dims=1, max_dims=3, min_side=1, max_side=4))
-    axis = draw(st.none() | st.integers(-len(shape), len(shape) - 1))
-    count = draw(st.integers(2, 3))
+def insertions(some: Choices) -> Trial:
+    """An array, places, values, and None or an axis."""
+    shape = some.shape((1, 3), (1, 4))
+    axis = some.axes(shape, single=True)
+    count = some.integer(2, 3)
     several = () if axis is None else tuple(count if i == axis % len(shape) else n for i, n in enumerate(shape))
-    places, values = draw(st.sampled_from([((), ()), ((count,), ()), ((count,), several), ((1,), ())]))
+    places, values = some.pick([((), ()), ((count,), ()), ((count,), several), ((1,), ())])
     return Trial((shape, places, values), (axis,))
 
 
-CASES = {
-    tg.concatenate: arrangement(
+FACTS: dict[object, Facts] = {
+    tg.concatenate: Facts(
         in_a_list(np.concatenate),
-        joins(),
+        joins,
         Trial(((2, 3), (2, 1)), (1,)),
         Trial(((), ()), (None,)),
         Trial(((0, 3), (2, 3)), (0,)),
@@ -129,9 +161,9 @@ CASES = {
             (([],), ShapeError, "need at least one array"),
         ],
     ),
-    tg.stack: arrangement(
+    tg.stack: Facts(
         in_a_list(np.stack),
-        stacks(),
+        stacks,
         Trial(((2, 3), (2, 3)), (-1,)),
         Trial(((), ()), (0,)),
         Trial(((0, 3), (0, 3)), (1,)),
@@ -169,30 +201,25 @@ CASES = {
             (([[1.0], 2.0],), ShapeError, r"equally deep in lists, got the depths \[1, 0\]"),
         ],
     ),
-    tg.append: arrangement(
+    tg.append: Facts(
         np.append,
-        alike().filter(lambda trial: len(trial.shapes) == 2),
+        alike(2, 2),
         Trial(((2, 3), (1, 3)), (0,)),
         Trial(((), ())),
         Trial(((0, 3), (2, 3)), (-2,)),
         Trial(((2, 3), ())),
         refusals=[(([[1.0]], [1.0], 0), ShapeError, "append: concatenate: .*same number of dimensions")],
     ),
-    tg.meshgrid: arrangement(
+    tg.meshgrid: Facts(
         np.meshgrid,
-        st.builds(
-            lambda shapes, sparse, indexing: Trial(tuple(shapes), (), {"sparse": sparse, "indexing": indexing}),
-            st.lists(hnp.array_shapes(min_dims=0, max_dims=1, min_side=0, max_side=3), min_size=1, max_size=3),
-            st.booleans(),
-            st.sampled_from(["xy", "ij"]),
-        ),
+        grids,
         Trial(((2,), (3,), (2,))),
         Trial(((),)),
         Trial(((0,), (3,))),
         Trial(((2,), ()), (), {"copy": False}),
         more=[Trial(((2,), (3,)), (), options) for options in ({"indexing": "ij"}, {"sparse": True}, {"copy": False})],
     ),
-    tg.split: arrangement(
+    tg.split: Facts(
         np.split,
         cuts(True),
         Trial(((2, 4),), (2, -1)),
@@ -205,7 +232,7 @@ CASES = {
             (([1.0, 2.0], 2, 1), IndexRangeError, "split: axis 1 is out of bounds"),
         ],
     ),
-    tg.array_split: arrangement(
+    tg.array_split: Facts(
         np.array_split,
         cuts(False),
         Trial(((2, 5),), (3, -1)),
@@ -214,20 +241,20 @@ CASES = {
         Trial(((4, 3),), ([1, -1],)),
         refusals=[(([1.0, 2.0], 0), ShapeError, "array_split: number sections must be larger than 0")],
     ),
-    tg.hsplit: cutting(np.hsplit, 1),
-    tg.vsplit: cutting(np.vsplit, 2),
-    tg.dsplit: cutting(np.dsplit, 3),
-    tg.unstack: arrangement(
+    tg.hsplit: cutting(np.hsplit, ndim=1, axis=1),
+    tg.vsplit: cutting(np.vsplit, ndim=2, axis=0),
+    tg.dsplit: cutting(np.dsplit, ndim=3, axis=2),
+    tg.unstack: Facts(
         lambda x, axis=0: list(np.moveaxis(x, axis, 0)),
-        SOME.filter(lambda shape: shape[-1]).map(lambda shape: Trial((shape,), (), {"axis": -1})),
+        parts,
         Trial(((2, 3),), (), {"axis": 1}),
         Refused(IndexRangeError, ((),)),
         Trial(((2, 0),)),
         Trial(((2, 3),)),
     ),
-    tg.delete: arrangement(
+    tg.delete: Facts(
         np.delete,
-        deletions(),
+        deletions,
         Trial(((2, 3),), ([0, -1], 1)),
         Trial(((),), (0,)),
         Trial(((0, 3),), (1, 1)),
@@ -238,9 +265,9 @@ CASES = {
             (([1.0], 0, 1), IndexRangeError, "delete: axis 1 is out of bounds"),
         ],
     ),
-    tg.insert: Case(
+    tg.insert: Facts(
         np.insert,
-        insertions(),
+        insertions,
         base=Trial(((2, 3), (2,), (2, 3)), (0,)),
         scalar=Trial(((), (), ())),
         empty=Trial(((2, 0), (2,), (1,)), (0,)),

@@ -1,23 +1,27 @@
 """Questions with the answers yes and no."""
 
+from __future__ import annotations
+
 import numpy as np
+from numpy.random import Generator
 
 import tinygrad_np as tg
-from tests.cases.common import Trial, entrywise, unary
 from tinygrad_np.errors import ShapeError
+from tinygrad_np.facts.common import Facts, Shapes, Trial, entrywise, unary
+from tinygrad_np.values import Array
 
 
-def with_ends(rng, shapes):
+def with_ends(rng: Generator, shapes: Shapes) -> list[Array]:
     """All kinds of numbers."""
     return [rng.choice([0.0, -0.0, 1.5, -2.0, np.nan, np.inf, -np.inf], shape) for shape in shapes]
 
 
-def close_by(rng, shapes):
+def close_by(rng: Generator, shapes: Shapes) -> list[Array]:
     """Small whole numbers, changed a little."""
     return [rng.integers(-1, 2, shape) * (1 + rng.choice([0, 1e-9, 1e-3], shape)) for shape in shapes]
 
 
-CASES = {
+FACTS: dict[object, Facts] = {
     tg.logical_not: unary(np.logical_not, with_ends),
     tg.logical_and: entrywise(np.logical_and, draw=with_ends),
     tg.logical_or: entrywise(np.logical_or, draw=with_ends),

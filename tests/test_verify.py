@@ -1,0 +1,398 @@
+"""The checker is trusted only because it finds what is wrong by little, says why, and leaves alone what is right."""
+
+import os
+import pickle
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import tinygrad_np as tg
+from tinygrad_np import facts, verify
+from tinygrad_np.errors import ArgumentError, DtypeError, RangeError
+from tinygrad_np.facts import Convention, Facts, Trial, known, unary
+from tinygrad_np.primitives import Kernel
+from tinygrad_np.verify import GradientMismatch, catalogue
+from tinygrad_np.verify.catalogue import MISTAKES
+from tinygrad_np.verify.differences import Verdict, judge
+from tinygrad_np.verify.report import Kink
+from tinygrad_np.verify.smallest import smallest
+from tinygrad_np.verify.subjects import variant
+
+SEEDS = 50 if os.environ.get("HYPOTHESIS_PROFILE") == "long" else 1
+RNG = np.random.default_rng(0)
+X, W, B = RNG.normal(size=(4, 3)), RNG.normal(size=(3, 5)), RNG.normal(size=5)
+
+
+def mismatch(check, *args, **options):
+    with pytest.raises(GradientMismatch) as caught:
+        check(*args, **options)
+    return caught.value
+
+
+# --- differences ------------------------------------------------------------------------------------------------------
+
+
+def judged(f, claimed, eps=2.2e-16):
+    return judge(lambda h: np.array([f(h)]), claimed, abs(claimed), 1.0, eps)
+
+
+@pytest.mark.parametrize("scale", [1.0, 30.0, 3000.0])
+def test_slopes_are_found_whatever_the_scale_of_the_function(scale):
+    slope = scale * np.cos(scale)
+    assert judged(lambda h: np.sin(scale * (1 + h)), slope).verdict is Verdict.RIGHT
+    assert judged(lambda h: np.sin(scale * (1 + h)), slope * (1 + 1e-5)).verdict is Verdict.WRONG
+
+
+def test_slopes_are_found_near_the_end_of_a_domain():
+    with np.errstate(all="ignore"):
+        assert judged(lambda h: np.log(1e-5 + h), 1e5).verdict is Verdict.RIGHT
+        assert judged(lambda h: np.log(1e-5 + h), 1.001e5).verdict is Verdict.WRONG
+
+
+@pytest.mark.parametrize("kinked", [np.abs, lambda h: max(h, 0.0), np.sign, lambda h: abs(h) ** 0.5, lambda h: h % 1.0])
+def test_kinks_are_told_from_wrong_slopes(kinked):
+    assert judged(kinked, 0.7).verdict is Verdict.KINK
+
+
+def test_a_slope_below_rounding_is_not_judged():
+    assert judged(lambda h: 1 + 1e-9 * h, 1.0, eps=1e-3).verdict is not Verdict.RIGHT
+    assert judged(lambda h: float(np.float16(1000 + h)), 0.9, eps=1e-3).verdict is not Verdict.WRONG
+
+
+# --- functions of Tensors ---------------------------------------------------------------------------------------------
+
+
+def test_what_is_right_is_reported():
+    args = X, W, B
+    report = verify.check_grads(
+        lambda *xwb: tg.tanh(tg.dense(*xwb)), *args, reference=lambda *xwb: np.tanh(dense(*xwb))
+    )
+    assert report.checks["gradient"] == report.checks["second derivative"] == 9
+    assert report.checks["value"] == 1
+    assert 0 < report.evaluations < 200
+    assert not report.kinks
+    assert not report.skipped
+    assert str(report).startswith("function: right, by ")
+
+
+def test_third_derivatives_are_checked_when_asked_for():
+    cheat = variant(tg.sin, {"x": lambda g, x: g * twice_right(x)})
+    assert verify.check_grads(lambda x: cheat(x), X, order=2)
+    assert mismatch(verify.check_grads, lambda x: cheat(x), X, order=3).check == "higher derivative"
+
+
+@tg.primitive
+def twice_right(x, /):
+    return np.cos(x)
+
+
+twice_right.def_vjp(x=lambda g, x: -g * tg.sin(tg.stop_gradient(x)))
+
+
+def test_a_rule_that_reads_data_is_wrong_in_second_order_alone():
+    cheat = variant(tg.square, {"x": lambda g, x: g * 2 * tg.stop_gradient(x)})
+    verify.check_grads(cheat, X, order=1)
+    error = mismatch(verify.check_grads, cheat, X)
+    assert error.check == "second derivative"
+    assert error.diagnosis is None
+
+
+def test_kinks_are_reported_and_hide_nothing():
+    x = np.array([[0.0, 1.0], [-1.0, 0.0]])
+    report = verify.check_grads(lambda x: tg.relu(x), x)
+    assert report.kinks == [Kink("x", (0, 0)), Kink("x", (1, 1))]
+    wrong = variant(tg.relu, {"x": lambda g, x: tg.keep_where(g, x > 0) * (1 + 1e-5)})
+    error = mismatch(verify.check_grads, wrong, x)
+    assert error.index == (0, 1)
+    assert (error.wrong, error.entries) == (1, 2)
+    assert "#" in str(error)
+    assert "?" in str(error)
+
+
+def test_ties_are_kinks():
+    report = verify.check_grads(lambda x: tg.max(x, axis=1), np.array([[1.0, 1.0, 0.0], [3.0, 2.0, 1.0]]))
+    assert report.kinks == [Kink("x", (0, 0)), Kink("x", (0, 1))]
+
+
+def test_a_function_that_detaches_what_it_should_not_is_wrong():
+    error = mismatch(verify.check_grads, lambda x: x * tg.stop_gradient(x), X)
+    assert error.diagnosis.kind == "factor 1/2"
+    error = mismatch(verify.check_grads, lambda x: tg.exp(tg.stop_gradient(x)) + 0 * x, X)
+    assert error.diagnosis.kind == "no gradient"
+
+
+def test_a_function_that_is_random_is_refused_as_such():
+    rng = np.random.default_rng(0)
+    error = mismatch(verify.check_grads, lambda x: x * rng.random(), X)
+    assert error.check == "deterministic"
+
+
+def test_a_value_is_held_against_a_reference():
+    assert mismatch(verify.check_grads, tg.exp, X, reference=np.expm1).check == "value"
+    error = mismatch(verify.check_grads, lambda x: tg.sum(x, 1), X, reference=lambda x: x.sum(1, keepdims=True))
+    assert "its value has shape (4,), the reference's has (4, 1)" in str(error)
+
+
+def test_lists_of_results_and_numbers_are_taken():
+    verify.check_grads(lambda x, k: [x * 2, tg.sin(x * k)], 0.5, 3)
+    verify.check_grads(lambda x: x * 2, tg.tensor(X, requires_grad=True))
+    verify.check_grads(lambda x: x * 2, np.zeros((0, 3)))
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.longdouble], ids=lambda d: d.__name__)
+def test_steps_fit_the_dtype(dtype):
+    x = X.astype(dtype)
+    verify.check_grads(lambda x: x * x * x, x)
+    verify.check_vjp(lambda x: x * x * x, lambda g, x: (3 * g * x * x).astype(dtype), x)
+    wrong = mismatch(verify.check_vjp, lambda x: x * x * x, lambda g, x: (g * x * x).astype(dtype), x)
+    assert wrong.check == "gradient"
+
+
+# --- hand-written pairs -----------------------------------------------------------------------------------------------
+
+
+def dense(x, w, b):
+    return x @ w + b
+
+
+def dense_vjp(g, x, w, b):
+    return g @ w.T, x.T @ g, g.sum(0)
+
+
+def test_a_right_pair_passes():
+    assert verify.check_vjp(dense, dense_vjp, X, W, B).checks["gradient"] == 9
+    verify.check_vjp(np.tanh, lambda g, x: g * (1 - np.tanh(x) ** 2), X)
+
+
+def test_integers_are_constants_whatever_is_returned_for_them():
+    rows = np.array([0, 2, 2])
+
+    def vjp(g, x, rows):
+        out = np.zeros_like(x)
+        np.add.at(out, rows, g)
+        return out, None
+
+    verify.check_vjp(lambda x, rows: x[rows], vjp, X, rows)
+    verify.check_vjp(lambda x, rows: x[rows], lambda g, x, rows: [vjp(g, x, rows)[0], np.zeros(3)], X, rows)
+
+
+WRONG = {
+    "count": (dense, lambda g, x, w, b: (g @ w.T, x.T @ g), (X, W, B), "expected a list of 3 gradients"),
+    "shape": (dense, lambda g, x, w, b: (g @ w.T, x.T @ g, g), (X, W, B), "the gradient of b has shape (4, 5)"),
+    "dtype": (np.square, lambda g, x: (2 * g * x).astype(np.float32), (X,), "has dtype float32, expected"),
+    "error": (np.square, lambda g, x: g.nothing, (X,), "ends with AttributeError"),
+    "layout": (np.square, lambda g, x: 2 * np.ravel(g, "K").reshape(g.shape) * x, (X,), "in Fortran order"),
+    "linear in g": (np.square, lambda g, x: 2 * g * x + 1e-9, (X,), "is not linear in the incoming one"),
+    "deterministic": (np.square, lambda g, x: 2 * g * x * (1 + 1e-10 * RNG.random()), (X,), "two pulls of the same"),
+    "input modified": (np.square, lambda g, x: np.multiply(g, 2 * x, out=g), (X,), "changes the incoming gradient"),
+}
+
+
+@pytest.mark.parametrize("check", WRONG)
+def test_what_does_not_hold_is_named(check):
+    forward, vjp, args, text = WRONG[check]
+    error = mismatch(verify.check_vjp, forward, vjp, *args)
+    assert error.check == check
+    assert text in str(error)
+
+
+def test_a_pair_that_computes_in_single_precision_is_told_so():
+    error = mismatch(verify.check_vjp, np.exp, lambda g, x: (g * np.exp(x)).astype(np.float32).astype(float), X)
+    assert error.diagnosis.kind == "dtype"
+    assert "computed in float32" in str(error)
+
+
+def test_the_error_has_all_that_the_text_says():
+    error = mismatch(verify.check_vjp, dense, lambda g, x, w, b: (g @ w.T, 2 * (x.T @ g), g.sum(0)), X, W, B)
+    assert (error.name, error.check, error.argument, error.argument_name) == ("dense", "gradient", 1, "w")
+    assert error.ratio == pytest.approx(2, rel=1e-6)
+    assert error.analytic == pytest.approx(2 * error.numeric, rel=1e-6)
+    assert error.wrong == error.entries == W.size
+    assert error.where.shape == W.shape
+    assert error.where[error.index]
+    assert error.diagnosis.kind == "factor 2"
+    assert [a.shape for a in error.smallest.arrays] == [(1, 1), (1, 1), (1,)]
+    assert error.smallest.analytic == 2 * error.smallest.arrays[0]
+    for part in ("dense: the gradient of w is wrong", "15 of 15 entries", "#####", "2 times", "smallest failing input"):
+        assert part in str(error)
+
+
+def test_the_error_survives_pickling():
+    error = mismatch(verify.check_vjp, np.square, lambda g, x: g * x, X)
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)
+
+
+def test_a_mistake_is_told_without_an_explanation_if_none_is_asked_for():
+    wrong = variant(tg.square, {"x": lambda g, x: g * x})
+    error = mismatch(verify.check_grads, wrong, X, explain=False)
+    assert (error.ratio, error.diagnosis, error.smallest) == (pytest.approx(0.5), None, None)
+    error = mismatch(verify.primitive, wrong, facts=known[tg.square], explain=False)
+    assert (error.diagnosis, error.smallest) == (None, None)
+
+
+def test_large_arrays_and_deep_ones_are_shown_in_part():
+    def vjp(g, x):
+        out = 2 * g * x
+        out[1, 0, 5] *= 2
+        return out
+
+    error = mismatch(verify.check_vjp, np.square, vjp, np.random.default_rng(0).normal(size=(2, 20, 80)) + 3)
+    assert error.index == (1, 0, 5)
+    assert error.wrong == 1
+    assert "in [1, ...]" in str(error)
+    assert "..." in str(error)
+
+
+def test_one_wrong_entry_of_many_is_found_on_a_small_budget():
+    def vjp(g, x):
+        out = 2 * g * x
+        out[777] *= 1.01
+        return out
+
+    error = mismatch(verify.check_vjp, np.square, vjp, np.linspace(1, 2, 5000), budget=200)
+    assert error.index == (777,)
+
+
+def test_what_the_budget_is_too_small_for_is_said():
+    report = verify.check_grads(tg.sin, X, budget=10)
+    assert report.skipped == ["what comes after 10 evaluations"]
+    assert "the budget is too small" in str(report)
+    assert report.evaluations <= 10
+
+
+def test_a_gradient_of_nan_is_wrong():
+    error = mismatch(verify.check_vjp, np.square, lambda g, x: 2 * g * x / np.where(x > 0, 1, np.nan), X)
+    assert np.isnan(error.analytic)
+
+
+# --- primitives -------------------------------------------------------------------------------------------------------
+
+
+@tg.primitive
+def cube(x, /):
+    return x**3
+
+
+cube.def_vjp(x=lambda g, x: g * 3 * x**2)
+
+
+@pytest.fixture
+def described(monkeypatch):
+    monkeypatch.setitem(known, cube, unary(lambda x: x * x * x, analytic=True))
+
+
+@pytest.mark.usefixtures("described")
+def test_a_primitive_of_ones_own_is_checked_where_it_is_described():
+    report = verify.primitive(cube)
+    assert {"value", "gradient", "second derivative", "float32", "last digits", "two uses"} < set(report.checks)
+    assert mismatch(verify.primitive, cube, facts=unary(np.square)).check == "value"
+
+
+def test_a_primitive_is_checked_at_given_arguments():
+    assert verify.primitive(cube, X).checks["gradient"]
+    assert verify.primitive(tg.sum, X, 1).checks["gradient"]
+    assert verify.primitive(tg.concatenate, [X, X], 1).checks["gradient"]
+    wrong = variant(cube, {"x": lambda g, x: g * 2 * x**2})
+    assert mismatch(verify.primitive, wrong, X).ratio == pytest.approx(2 / 3)
+
+
+def test_nothing_known_and_nothing_given_is_refused():
+    with pytest.raises(ArgumentError, match=r"no inputs are known for cube; .*verify.describe\(cube"):
+        verify.primitive(cube)
+    with pytest.raises(ArgumentError, match="expected Facts, got a ufunc"):
+        verify.describe(cube, np.square)
+
+
+def test_describing_is_remembered(monkeypatch):
+    monkeypatch.setattr(verify, "known", {})
+    verify.describe(cube, unary(None))
+    assert verify.primitive(cube).checks["gradient"]
+    assert [report.name for report in verify.all()] == ["cube"]
+
+
+def test_all_that_is_wrong_is_told_at_once(monkeypatch):
+    wrong = [variant(cube, {"x": lambda g, x: g * x}), variant(tg.sin, {"x": lambda g, x: g * x})]
+    monkeypatch.setattr(verify, "known", {w: unary(None) for w in wrong} | {tg.cos: known[tg.cos]})
+    with pytest.raises(ExceptionGroup, match="2 of 3 functions are wrong") as caught:
+        verify.all()
+    assert [error.name for error in caught.value.exceptions] == ["cube", "sin"]
+
+
+def test_a_kernel_that_differs_from_the_rules_is_found():
+    kernel = tg.dense.kernel
+    assert kernel is not None
+
+    def off(part, by):
+        return lambda *args: tuple(None if p is None else p * by for p in part(*args))
+
+    def backward(lend, g, live, x, w):
+        return off(kernel.backward, 1.001)(lend, g, live, x, w)
+
+    wrong = variant(tg.dense, {}, kernel=Kernel(kernel.forward, backward))
+    assert mismatch(verify.primitive, wrong, facts=known[tg.dense]).check == "gradient"
+    wrong = variant(tg.dense, {}, kernel=Kernel(off(kernel.forward, 1 + 1e-9), kernel.backward))
+    assert "without the kernel" in str(
+        mismatch(verify.primitive, wrong, facts=replace(known[tg.dense], reference=None))
+    )
+
+
+def test_a_stated_convention_must_be_a_subgradient():
+    odd = unary(lambda x: np.maximum(x, 0), facts.off_zero, conventions=[Convention(([0.0, 1.0],), ([2.0, 1.0],))])
+    wrong = variant(tg.relu, {"x": lambda g, x: tg.keep_where(g, x > 0) + 2 * tg.keep_where(g, tg.equal(x, 0))})
+    error = mismatch(verify.primitive, wrong, facts=odd)
+    assert error.check == "subgradient"
+
+
+def test_what_should_be_refused_and_is_not_is_found():
+    lax = Facts(np.square, scalar=facts.Refused(ValueError, ((),)))
+    assert mismatch(verify.primitive, tg.square, facts=lax).check == "refusal"
+
+
+def test_ties_that_are_said_to_be_smooth_are_not_believed():
+    wrong = Facts(np.square, base=Trial(((2, 3),)), ties="kink")
+    assert verify.primitive(tg.square, facts=wrong).checks["subgradient"] == 1
+
+
+# --- what is asked for ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("options", [{"order": 0}, {"directions": 0}, {"budget": 0}], ids=str)
+def test_numbers_below_one_are_refused(options):
+    with pytest.raises(RangeError, match=f"expected {next(iter(options))} of at least 1, got 0"):
+        verify.check_grads(tg.sin, X, **options)
+
+
+def test_something_must_be_there_to_move():
+    for args in ((), (1, [2, 3])):
+        with pytest.raises(DtypeError, match="expected an argument of floats to move"):
+            verify.check_grads(tg.sin, *args)
+    with pytest.raises(DtypeError, match="to return floats"):
+        verify.check_grads(tg.argmax, X)
+    with pytest.raises(DtypeError, match="to return floats, and a gradient"):
+        verify.check_vjp(np.square, lambda g, x: [None], X)
+
+
+def test_the_smallest_input_is_found():
+    arrays = [np.arange(12.0).reshape(3, 4) + 0.3, np.arange(8).reshape(4, 2)]
+    found = smallest(arrays, lambda given: given[0].shape[1] == given[1].shape[0] >= 2 and (given[0] > 1).any())
+    assert [a.shape for a in found] == [(1, 2), (2, 1)]
+    assert sorted(found[0].ravel().tolist()) == [1.0, 1.3]
+
+
+# --- the catalogue ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", range(len(MISTAKES)), ids=lambda i: MISTAKES[i].what)
+def test_every_classic_mistake_is_caught_and_never_explained_wrongly(number):
+    row = catalogue.try_mistake(number, SEEDS)
+    assert row.is_good, row
+    assert row.right >= 0.9 * row.seeds or not row.expected, row
+
+
+def test_the_catalogue_has_every_kind_of_explanation():
+    kinds = {mistake.kind for mistake in MISTAKES}
+    assert len(MISTAKES) >= 40
+    assert kinds >= {"factor 2", "factor 1/2", "factor N", "factor 1/N", "factor -1", "factor", "transposed"}
+    assert kinds >= {"broadcast not summed", "summed twice", "term missing", "term doubled", "mask", "dtype"}
+    assert kinds >= {"other argument", "g ignored", "from output", "input modified"}

@@ -1,0 +1,530 @@
+"""Proof of a derivative, or which element is wrong, by how much, and most likely why.
+
+`check_grads` is for functions of Tensors, `check_vjp` for a pair of plain functions (of any framework), `primitive` and
+`all` for what is registered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from inspect import signature
+from typing import Any
+
+import numpy as np
+
+from tinygrad_np.errors import ArgumentError, DtypeError, RangeError
+from tinygrad_np.facts import Facts, Trial, known
+from tinygrad_np.primitives import Primitive
+from tinygrad_np.tensors import Tensor
+from tinygrad_np.values import Array
+from tinygrad_np.verify.checks import BudgetSpent, Failure, Meter, check_point, close, examine, pulled
+from tinygrad_np.verify.diagnosis import Case, diagnose
+from tinygrad_np.verify.differences import Verdict, precision
+from tinygrad_np.verify.report import Diagnosis, GradientMismatch, Kink, Point, Report
+from tinygrad_np.verify.smallest import larger, nearby, smallest
+from tinygrad_np.verify.subjects import Subject, derivative, of_tensors
+from tinygrad_np.verify.sweep import Sweep
+
+__all__ = [
+    "Diagnosis",
+    "GradientMismatch",
+    "Kink",
+    "Point",
+    "Report",
+    "all",
+    "check_grads",
+    "check_vjp",
+    "describe",
+    "primitive",
+]
+
+Attempt = Callable[[Sequence[Array], int], Failure | None]
+
+
+def check_grads(
+    f: Callable[..., Any],
+    *args: Any,
+    order: int = 2,
+    directions: int = 3,
+    reference: Callable[..., Any] | None = None,
+    seed: int = 0,
+    budget: int = 10_000,
+    explain: bool = True,
+) -> Report:
+    """Check the derivatives of a function of Tensors, up to an order, at one point.
+
+    Parameters
+    ----------
+    f
+        A function of Tensors that returns a Tensor of floats, of any shape, or a list of these.
+    *args : array, Tensor or number
+        Where. Those of floats are moved, in their own dtype; others are constants.
+    order
+        1 for gradients, 2 for gradients of gradients too, and so on.
+    directions
+        Along how many random directions each argument is moved.
+    reference
+        A function of plain arrays that returns what `f` must.
+    seed
+        Of the directions and incoming gradients.
+    budget
+        How many evaluations of `f` may be made: 6 for each direction, and 7 for each entry of an argument that is
+        wrong or has kinks. As many again may be made to explain a mistake.
+    explain
+        Look for the reason of a mistake, and for the smallest input. Without it a mistake is found sooner, as property
+        tests like it, which look for the smallest themselves.
+
+    Returns
+    -------
+    Report
+        What held, and where `f` has kinks: entries with no slope, or more than one, which are not compared.
+
+    Raises
+    ------
+    GradientMismatch
+        If something does not hold. Its text and fields say which entry is wrong, by how much, and if one explanation
+        alone fits, why.
+    ArgumentError, DtypeError, RangeError
+        If there is nothing to move, or the order, directions or budget are not positive.
+
+    Notes
+    -----
+    Central differences, extrapolated (Richardson), of the value weighted by a random incoming gradient: ``<g, J v>`` is
+    held against ``<J'g, v>``; see `tinygrad_np.verify.differences.judge`. The gradient must also be linear in the
+    incoming gradient, the same for arrays in any memory layout, the same when it is taken twice, and leave its
+    arguments as they are.
+
+    Examples
+    --------
+    >>> import tinygrad_np as tg
+    >>> from tinygrad_np import verify
+    >>> report = verify.check_grads(lambda x, w: tg.tanh(x @ w), np.eye(3), np.full((3, 2), 0.5))
+    >>> report.checks["gradient"], report.kinks
+    (6, [])
+    """
+    arrays = _plain("check_grads", args, order=order, directions=directions, budget=budget)
+    live = [i for i, a in enumerate(arrays) if a.dtype.kind == "f"]
+    subject = of_tensors(_name(f), f, _argument_names(f, len(arrays)), live)
+
+    def attempt(arrays: Sequence[Array], seed: int, meter: Meter) -> None:
+        rng = np.random.default_rng(seed)
+        out, g, _ = check_point(subject, arrays, rng, meter, directions)
+        if out.dtype.kind != "f":
+            raise DtypeError(f"check_grads: expected {subject.name} to return floats, got dtype {out.dtype}")
+        _check_reference(subject, reference, out, arrays, meter)
+        higher, function = subject, f
+        for _ in range(order - 1):
+            mixes = [np.asarray(rng.normal(size=arrays[i].shape)).astype(arrays[i].dtype) for i in live]
+            higher, function = derivative(higher, function, live, g, mixes)
+            _, g, _ = check_point(higher, arrays, rng, meter, directions)
+
+    return _proved(subject, attempt, arrays, seed, budget, explain)
+
+
+def check_vjp(
+    forward: Callable[..., Any],
+    vjp: Callable[..., Any],
+    *args: Any,
+    directions: int = 3,
+    reference: Callable[..., Any] | None = None,
+    seed: int = 0,
+    budget: int = 10_000,
+    explain: bool = True,
+) -> Report:
+    """Check a hand-written vector-Jacobian product against its forward, both on plain arrays, of any framework.
+
+    Parameters
+    ----------
+    forward
+        ``forward(*args)`` returns an array.
+    vjp
+        ``vjp(g, *args)`` returns the gradients of ``(g * forward(*args)).sum()``: a list with one for each argument,
+        None for a constant; or, for a function of one argument, the gradient itself.
+    *args : array or number
+        Where. Those of floats are moved, in their own dtype; others are constants.
+    directions, reference, seed, budget, explain
+        As in `check_grads`.
+
+    Returns
+    -------
+    Report
+
+    Raises
+    ------
+    GradientMismatch, ArgumentError, RangeError
+        As in `check_grads`.
+
+    Examples
+    --------
+    >>> from tinygrad_np import verify
+    >>> try:
+    ...     verify.check_vjp(np.square, lambda g, x: g * x, np.array([[1.0, 2.0, 3.0]]))
+    ... except verify.GradientMismatch as error:
+    ...     print(error.argument, error.ratio, error.diagnosis.text)
+    0 0.5... it is 1/2 times what it should be
+    """
+    arrays = _plain("check_vjp", args, directions=directions, budget=budget)
+
+    def pull(g: Array, *given: Array) -> Any:
+        found = vjp(g, *given)
+        parts = [found] if len(given) == 1 and not isinstance(found, (list, tuple)) else list(found)
+        return [
+            None if part is None or (i < len(given) and given[i].dtype.kind != "f") else np.asarray(part)
+            for i, part in enumerate(parts)
+        ]
+
+    names = _argument_names(forward, len(arrays))
+    subject = Subject(_name(forward), names, lambda *given: np.array(forward(*given)), pull)
+
+    def attempt(arrays: Sequence[Array], seed: int, meter: Meter) -> None:
+        out, _, gradients = check_point(subject, arrays, np.random.default_rng(seed), meter, directions)
+        if out.dtype.kind != "f" or not [g for g in gradients if g is not None]:
+            raise DtypeError(f"check_vjp: expected {subject.name} to return floats, and a gradient, got {out.dtype}")
+        _check_reference(subject, reference, out, arrays, meter)
+
+    return _proved(subject, attempt, arrays, seed, budget, explain)
+
+
+def primitive(
+    p: Any, *args: Any, facts: Facts | None = None, seed: int = 0, budget: int = 20_000, explain: bool = True
+) -> Report:
+    """Check a registered primitive, or a derived function, for all that it must hold.
+
+    Its value is compared with its reference; its gradients with differences, to second order; raw kernels with rules;
+    single precision with double; 0-d, empty, broadcast and strided arguments, one tensor for two arguments, two uses of
+    a tensor, and what happens at zeros, ties and kinks: the gradient there must be a subgradient, and as it is stated.
+
+    Parameters
+    ----------
+    p : Primitive or Derived
+        What to check.
+    *args
+        Its arguments, arrays first; without any, inputs are drawn from the domain that is known of it.
+    facts : Facts, optional
+        What is known of it; see `describe`.
+    seed
+        Of what is drawn.
+    budget
+        How many evaluations may be made, and as many again to explain a mistake; some hundreds are enough for most.
+    explain
+        As in `check_grads`.
+
+    Returns
+    -------
+    Report
+
+    Raises
+    ------
+    GradientMismatch
+        If something does not hold.
+    ArgumentError
+        If nothing is known of `p`, and no arguments are given.
+
+    Examples
+    --------
+    >>> import tinygrad_np as tg
+    >>> from tinygrad_np import verify
+    >>> verify.primitive(tg.hinge).checks["convention"]
+    2
+    """
+    _positive("primitive", budget=budget)
+    if args:
+        facts = _facts_of(p, args)
+    elif facts is None:
+        facts = known.get(p)
+    if facts is None:
+        raise ArgumentError(
+            f"verify.primitive: no inputs are known for {p}; give some, verify.primitive({p}, x), or say where it is "
+            f"smooth, verify.describe({p}, facts.unary(reference))"
+        )
+    report, told = Report(str(p)), facts
+    meter = Meter(budget, report)
+    sweep = Sweep(p, facts, meter)
+    try:
+        for trial, arrays, check in sweep.everything(np.random.default_rng(seed)):
+            try:
+                with np.errstate(all="ignore"):
+                    check()
+            except Failure as failure:
+                at = trial if explain else None
+                raise _explained(sweep, told, failure, at, arrays, seed) from failure.__cause__
+    except BudgetSpent:
+        report.skipped.append(f"what comes after {budget} evaluations")
+    return report
+
+
+def all(seed: int = 0, budget: int = 20_000) -> list[Report]:
+    """Check every registered function of which something is known.
+
+    Parameters
+    ----------
+    seed, budget
+        As in `primitive`, for each.
+
+    Returns
+    -------
+    list of Report
+
+    Raises
+    ------
+    ExceptionGroup
+        Of all `GradientMismatch` that were found.
+
+    Examples
+    --------
+    >>> from tinygrad_np import verify
+    >>> reports = verify.all(seed=1)  # doctest: +SKIP
+    """
+    reports, wrong = [], []
+    for function in known:
+        try:
+            reports.append(primitive(function, seed=seed, budget=budget))
+        except GradientMismatch as error:
+            wrong.append(error)
+    if wrong:
+        raise ExceptionGroup(f"verify.all: {len(wrong)} of {len(known)} functions are wrong", wrong)
+    return reports
+
+
+def describe(p: Any, facts: Facts) -> None:
+    """Say what is known of a primitive of yours: its reference, where it is smooth, and what it does at kinks.
+
+    Parameters
+    ----------
+    p : Primitive or Derived
+        Yours.
+    facts : Facts
+        See `tinygrad_np.facts`, which has short ways to write them: ``unary``, ``entrywise``.
+
+    Raises
+    ------
+    ArgumentError
+        If these are no facts.
+
+    Examples
+    --------
+    >>> import tinygrad_np as tg
+    >>> from tinygrad_np import facts, verify
+    >>> @tg.primitive
+    ... def cube(x, /):
+    ...     return x**3
+    >>> cube.def_vjp(x=lambda g, x: g * 3 * x**2)
+    >>> verify.describe(cube, facts.unary(lambda x: x * x * x))
+    >>> verify.primitive(cube).kinks
+    []
+    """
+    if not isinstance(facts, Facts):
+        raise ArgumentError(f"verify.describe: expected Facts, got a {type(facts).__name__}; see tinygrad_np.facts")
+    known[p] = facts
+
+
+# --- what was given ---------------------------------------------------------------------------------------------------
+
+
+def _positive(op: str, **numbers: int) -> None:
+    for name, number in numbers.items():
+        if number < 1:
+            raise RangeError(f"{op}: expected {name} of at least 1, got {number}")
+
+
+def _plain(op: str, args: Sequence[Any], **numbers: int) -> list[Array]:
+    _positive(op, **numbers)
+    arrays = [np.array(a.numpy() if isinstance(a, Tensor) else a) for a in args]
+    if not any(a.dtype.kind == "f" for a in arrays):
+        got = ", ".join(str(a.dtype) for a in arrays) or "no arguments"
+        raise DtypeError(f"{op}: expected an argument of floats to move, got {got}; write 1.0 for 1")
+    return arrays
+
+
+def _name(function: Any) -> str:
+    name = getattr(function, "__name__", type(function).__name__)
+    return "function" if name == "<lambda>" else str(name)
+
+
+def _argument_names(function: Any, count: int) -> tuple[str, ...]:
+    try:
+        kinds = list(signature(function).parameters.values())
+    except (TypeError, ValueError):  # a ufunc has none
+        kinds = []
+    names = [p.name for p in kinds if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    return tuple(names[i] if i < len(names) else f"args[{i}]" for i in range(count))
+
+
+def _facts_of(p: Any, args: Sequence[Any]) -> Facts:
+    """Facts with one trial: these arguments."""
+    count = len(p.arguments) if isinstance(p, Primitive) else sum(hasattr(a, "shape") for a in args)
+    listed = isinstance(p, Primitive) and p.sequence
+    first = list(args[0]) if listed else list(args[:count])
+    arrays = [np.array(a.numpy() if isinstance(a, Tensor) else a) for a in first]
+    trial = Trial(tuple(a.shape for a in arrays), tuple(args[1 if listed else count :]))
+    return Facts(base=trial, draw=lambda *_: [a.copy() for a in arrays], zeros="pole", ties="pole")
+
+
+def _check_reference(
+    subject: Subject, reference: Callable[..., Any] | None, out: Array, arrays: Sequence[Array], meter: Meter
+) -> None:
+    if reference is None:
+        return
+    expected = np.asarray(reference(*(np.array(a) for a in arrays)))
+    if out.shape != expected.shape:
+        raise Failure("value", f"its value has shape {out.shape}, the reference's has {expected.shape}", subject)
+    if not close(out, expected, precision(out)):
+        raise Failure("value", f"its value is {out}, the reference's is {expected}", subject)
+    meter.report.held("value")
+
+
+# --- what was found ---------------------------------------------------------------------------------------------------
+
+
+def _proved(
+    subject: Subject,
+    check: Callable[[Sequence[Array], int, Meter], None],
+    arrays: list[Array],
+    seed: int,
+    budget: int,
+    explain: bool,
+) -> Report:
+    """The report; or the explained failure."""
+    report = Report(subject.name)
+    meter = Meter(budget, report)
+    try:
+        check(arrays, seed, meter)
+    except BudgetSpent:
+        report.skipped.append(f"what comes after {budget} evaluations")
+    except Failure as failure:
+        if not explain:
+            raise _mismatch(failure, [], arrays, None) from failure.__cause__
+        again = Meter(budget, Report(subject.name))
+
+        def attempt(candidate: Sequence[Array], seed: int) -> Failure | None:
+            return _failure_of(partial(check, candidate, seed, again))
+
+        rng = np.random.default_rng(seed)
+        moved = ([nearby(a, rng) for a in arrays] for _ in range(2))
+        others = [attempt(given, seed + 1) for given in (arrays, *moved, *larger(arrays, rng))]
+        raise _mismatch(failure, others, arrays, attempt) from failure.__cause__
+    return report
+
+
+def _failure_of(check: Callable[[], None]) -> Failure | None:
+    try:
+        check()
+    except Failure as failure:
+        return failure
+    except Exception:  # an input that the function refuses, or no budget: it does not fail in the same way
+        return None
+    return None
+
+
+def _explained(
+    sweep: Sweep, facts: Facts, failure: Failure, trial: Trial | None, arrays: list[Array], seed: int
+) -> GradientMismatch:
+    """The failure of a primitive, looked into at inputs whose sizes differ, and at smaller ones."""
+    if trial is None or not arrays:
+        return _mismatch(failure, [], arrays, None)
+    sweep.meter = Meter(sweep.meter.budget, Report(str(sweep.function)))
+
+    def at(trial: Trial, candidate: Sequence[Array], seed: int) -> Failure | None:
+        return _failure_of(lambda: sweep.at(trial, [np.array(a) for a in candidate], np.random.default_rng(seed), 2))
+
+    rng = np.random.default_rng(seed)
+    others = [at(wide, sweep.draw(wide, rng), seed + 1) for wide in _telling(facts, trial, rng)]
+    setting = ", ".join([*map(repr, trial.static), *(f"{k}={v!r}" for k, v in trial.options.items())])
+    return _mismatch(failure, others, arrays, lambda given, seed: at(trial, given, seed), setting)
+
+
+def _telling(facts: Facts, trial: Trial, rng: np.random.Generator, count: int = 6) -> list[Trial]:
+    """Trials whose sizes differ and exceed 2, so that causes do not coincide."""
+    from tinygrad_np.facts import Choices
+
+    drawn = [facts.trial(Choices.of(rng)) for _ in range(200)] if facts.trial else []
+
+    def score(candidate: Trial) -> tuple[int, int]:
+        sides = [n for shape in candidate.shapes for n in shape]
+        size = max((int(np.prod(shape)) for shape in candidate.shapes), default=0)
+        return (len({n for n in sides if n > 2}) - sum(n < 3 for n in sides), -size)
+
+    differing = {t.shapes: t for t in drawn if 0 not in {n for shape in t.shapes for n in shape}}
+    telling = sorted(differing.values(), key=score, reverse=True)
+    return [trial, facts.base, *facts.more[:3], *telling[:count]]
+
+
+def _mismatch(
+    failure: Failure,
+    others: Sequence[Failure | None],
+    arrays: Sequence[Array],
+    attempt: Attempt | None,
+    setting: str = "",
+) -> GradientMismatch:
+    found = [failure, *(f for f in others if f is not None)]
+    diagnosis = _diagnosis(found) if attempt or failure.check in NAMED else None
+    small = _smallest(failure, arrays, attempt) if attempt else None
+    name, names = failure.subject.name, failure.subject.arguments
+    return GradientMismatch(name, failure.check, failure.text, names, failure.point, small, diagnosis, setting)
+
+
+NAMED = {"dtype": "it is of the wrong dtype", "input modified": "what comes in is written into: copy it first"}
+"""What is told by the check that fails."""
+
+
+def _diagnosis(failures: Sequence[Failure]) -> Diagnosis | None:
+    first = failures[0]
+    if first.check in NAMED:
+        return Diagnosis(first.check, NAMED[first.check])
+    if first.check not in ("gradient", "shape") or first.point is None:
+        return None
+    cases = []
+    for f in failures:
+        if f.check in ("gradient", "shape") and f.point is not None and f.point.argument == first.point.argument:
+            cases.append(f)
+    try:
+        return diagnose([_case(f.subject, f.point) for f in cases if f.point is not None])
+    except BudgetSpent:
+        return None
+
+
+def _case(subject: Subject, point: Point) -> Case:
+    """The case at this point; where the engine sums over what was broadcast, with that written out."""
+    arrays, analytic = point.arrays, point.analytic
+    if subject.broadcasts and len({a.shape for a in arrays}) > 1:
+        arrays = tuple(np.array(a) for a in np.broadcast_arrays(*arrays))
+        analytic = np.asarray(pulled(subject, point.g, arrays)[point.argument])
+    return Case(subject, arrays, point.g, point.argument, analytic)
+
+
+def _smallest(failure: Failure, arrays: Sequence[Array], attempt: Attempt) -> Point | None:
+    last = failure
+
+    def fails(candidate: Sequence[Array]) -> bool:
+        nonlocal last
+        found = attempt(candidate, 0)
+        if found is None or found.check != failure.check or _has_kinks(found):
+            return False
+        last = found
+        return True
+
+    smallest(arrays, fails)
+    return _with_ones(last)
+
+
+def _has_kinks(failure: Failure) -> bool:
+    point = failure.point
+    return point is not None and point.numeric is not None and bool(np.isnan(point.numeric).any())
+
+
+def _with_ones(failure: Failure) -> Point | None:
+    """The same point with an incoming gradient of ones, if it fails there too."""
+    point, subject = failure.point, failure.subject
+    if failure.check != "gradient" or point is None:
+        return point
+    ones = np.ones_like(point.g)
+    try:
+        gradient = pulled(subject, ones, point.arrays)[point.argument]
+        assert gradient is not None
+        numeric, verdicts = examine(subject, point.arrays, point.argument, ones, gradient, range(gradient.size))
+    except (Failure, BudgetSpent):
+        return point
+    wrong = verdicts == Verdict.WRONG
+    simple = wrong.any() and not np.isnan(numeric).any()
+    return Point(point.arrays, ones, point.argument, gradient, numeric, wrong) if simple else point
