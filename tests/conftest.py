@@ -4,6 +4,8 @@ import os
 
 from hypothesis import HealthCheck, settings
 
+from tests.browser import pytest_terminal_summary as pytest_terminal_summary
+
 _slow = [HealthCheck.too_slow, HealthCheck.data_too_large]
 settings.register_profile("usual", max_examples=25, deadline=None, suppress_health_check=_slow)
 settings.register_profile("ci", parent=settings.get_profile("usual"), derandomize=True, database=None)

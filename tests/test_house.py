@@ -35,6 +35,7 @@ FLOORS = [
     {"facts"},
     {"verify"},
     {"strategies"},
+    {"automark"},
     {"datasets"},
     {"experiments"},
     {"cli"},
@@ -148,6 +149,8 @@ def documented():
     extra |= {"tinygrad_np.debugging.debug", "tinygrad_np.derived.Derived", "tinygrad_np.protocols.nearest"}
     extra |= {f"tinygrad_np.verify.{name}" for name in ("check_grads", "check_vjp", "primitive", "all", "describe")}
     extra |= {"tinygrad_np.facts.choices.Choices"}
+    marker = ("test_student_function", "get_progress", "register", "marking.mark", "folder.set_up", "limits.limited")
+    extra |= {f"tinygrad_np.automark.{name}" for name in (*marker, "progress.Progress", "assignments.function")}
     for name, thing in public_things():
         inner = (ops.losses.rows, ops.elementwise.real, tg.tensors.Leaf)
         if (room(name) in USERS or name in extra) and thing not in inner:

@@ -9,7 +9,7 @@ import pytest
 
 import tinygrad_np as tg
 from tinygrad_np import facts, verify
-from tinygrad_np.errors import ArgumentError, DtypeError, RangeError
+from tinygrad_np.errors import ArgumentError, DtypeError, RangeError, RuleError
 from tinygrad_np.facts import Convention, Facts, Trial, known, unary
 from tinygrad_np.primitives import Kernel
 from tinygrad_np.verify import GradientMismatch, catalogue
@@ -256,14 +256,128 @@ def test_one_wrong_entry_of_many_is_found_on_a_small_budget():
 
 def test_what_the_budget_is_too_small_for_is_said():
     report = verify.check_grads(tg.sin, X, budget=10)
-    assert report.skipped == ["what comes after 10 evaluations"]
-    assert "the budget is too small" in str(report)
+    assert report.skipped == ["what comes after 10 evaluations, which is the budget"]
+    assert str(report).startswith("sin: nothing wrong found, not all checked")
     assert report.evaluations <= 10
 
 
 def test_a_gradient_of_nan_is_wrong():
     error = mismatch(verify.check_vjp, np.square, lambda g, x: 2 * g * x / np.where(x > 0, 1, np.nan), X)
     assert np.isnan(error.analytic)
+    assert error.diagnosis.kind == "not finite"
+
+
+# --- what is right is left alone, and what is wrong does not slip through ---------------------------------------------
+
+
+RIGHT = {
+    "a slope that bends": (
+        lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))),
+        lambda g, x: g * np.where(x > 0, 1, np.exp(np.minimum(x, 0))),
+        [np.array([0.0, 1.0, -1.0])],
+    ),
+    "pixels in single precision": (
+        lambda x, b: (x * x).sum(1) + b,
+        lambda g, x, b: (2 * g[:, None] * x, g),
+        [np.arange(40, dtype=np.float32).reshape(2, 20) * 6, np.array([0.3, -1.2], np.float32)],
+    ),
+    "a small slope on a large value": (
+        lambda x, b: x * x + b,
+        lambda g, x, b: (2 * g * x, g),
+        [np.array([1e7]), np.ones(1)],
+    ),
+    "faster than any step": (np.sin, lambda g, x: g * np.cos(x), [np.array([1e8, 1.0])]),
+    "infinite at an end": (np.sqrt, lambda g, x: g / (2 * np.sqrt(x)), [np.array([0.0, 1.0])]),
+    "nothing but nan": (np.sqrt, lambda g, x: g * x, [np.array([-1.0, -2.0])]),
+}
+
+
+@pytest.mark.parametrize("case", RIGHT)
+def test_what_differences_cannot_tell_is_no_mistake(case):
+    forward, vjp, args = RIGHT[case]
+    with np.errstate(all="ignore"):
+        verify.check_vjp(forward, vjp, *args)
+
+
+def test_second_derivatives_that_jump_are_kinks():
+    report = verify.check_grads(
+        lambda x: tg.where(tg.absolute(x) < 1, x * x / 2, tg.absolute(x) - 0.5), [1.0, 0.2, 3.0]
+    )
+    assert report.kinks == [Kink("x", (0,))]
+    verify.check_grads(lambda x, w: (tg.relu(x @ w) ** 2).sum(), np.zeros((2, 3)), np.ones((3, 2)))
+
+
+def test_arguments_of_two_precisions_are_held_to_the_coarser():
+    verify.check_grads(lambda x, w: tg.tanh(x @ w), X[:3].astype(np.float32), X[:3])
+
+
+def test_the_directions_are_not_the_users_own_numbers():
+    x, w = (np.random.default_rng(0).normal(size=(3, 3)) for _ in range(2))
+    mismatch(verify.check_vjp, lambda x, w: x @ w, lambda g, x, w: (g @ w.T, (x.T @ g).T), x, w)
+
+
+def test_small_entries_do_not_hide_behind_large_ones():
+    wrong = np.array([1e5, 1.0, 2.0])
+    error = mismatch(verify.check_vjp, lambda x: (x * x).sum(), lambda g, x: g * np.where(x < 10, 100, 2) * x, wrong)
+    assert error.where.tolist() == [False, True, True]
+
+
+def test_a_disagreement_counts_though_the_budget_ends():
+    error = mismatch(verify.check_vjp, np.square, lambda g, x: g * x, np.ones(6) * 0.3, budget=20)
+    assert "along a direction it says" in str(error)
+
+
+def test_a_forward_that_works_in_place_is_told_so():
+    error = mismatch(verify.check_vjp, lambda x: np.maximum(x, 0, out=x), lambda g, x: g, np.array([1.0, -2.0]))
+    assert error.diagnosis.kind == "input modified"
+
+
+def test_a_pair_may_store_what_it_uses_and_functions_may_assert():
+    class Square:
+        def forward(self, x):
+            assert (x < 10).all()
+            self.x = x
+            return x * x
+
+        def backward(self, g):
+            return 2 * g * self.x
+
+    layer = Square()
+    verify.check_vjp(layer.forward, lambda g, x: layer.backward(g), np.array([9.99999, 1.0]))
+
+
+def test_arguments_without_a_gradient_are_named():
+    report = verify.check_vjp(lambda x, b: x * b, lambda g, x, b: (g * b, None), X, X)
+    assert report.constants == ["b"]
+    assert "constants: b" in str(report)
+
+
+def test_masks_are_told_from_constants_by_other_inputs():
+    error = mismatch(verify.check_vjp, lambda x: np.maximum(x, 0), lambda g, x: g * (x < 0), np.array([1.0, 2, 3, 4]))
+    assert error.diagnosis.kind == "mask"
+
+
+def test_an_axis_is_named_only_if_it_is_the_one():
+    error = mismatch(verify.check_vjp, lambda x: x.mean(-1), lambda g, x: g[..., None] + 0 * x, RNG.normal(size=(4, 4)))
+    assert "the length of x along axis 1" in error.diagnosis.text
+
+
+def test_terms_are_not_named_where_sums_look_alike():
+    def softmax(x):
+        return np.exp(x) / np.exp(x).sum()
+
+    error = mismatch(verify.check_vjp, softmax, lambda g, x: g * softmax(x), RNG.normal(size=5))
+    assert error.diagnosis == ("term missing", "a term is missing")
+
+
+@pytest.mark.parametrize("found", [{"x": 1}, "text", None, [None, None]], ids=str)
+def test_what_is_no_gradient_is_told_so(found):
+    with pytest.raises((GradientMismatch, DtypeError)):
+        verify.check_vjp(np.square, lambda g, x: found, X)
+
+
+def test_options_of_a_primitive_count_however_it_is_made():
+    assert tg.primitive(lambda x, y, /: x + y, broadcasts=True).broadcasts
 
 
 # --- primitives -------------------------------------------------------------------------------------------------------
@@ -355,6 +469,27 @@ def test_ties_that_are_said_to_be_smooth_are_not_believed():
 
 
 # --- what is asked for ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("options", [{"order": 1.5}, {"directions": "2"}, {"budget": True}], ids=str)
+def test_numbers_must_be_whole(options):
+    with pytest.raises(ArgumentError, match=f"expected a whole number as {next(iter(options))}, got"):
+        verify.check_grads(tg.sin, X, **options)
+
+
+def test_things_of_the_wrong_kind_are_refused():
+    with pytest.raises(RangeError, match="expected a seed of at least 0"):
+        verify.check_grads(tg.sin, X, seed=-1)
+    with pytest.raises(ArgumentError, match="expected a function, got 5"):
+        verify.check_grads(5, X)
+    with pytest.raises(ArgumentError, match=r"expected a primitive or derived function, as tg.relu, got 'relu'"):
+        verify.primitive("relu")
+    with pytest.raises(ArgumentError, match="expected a primitive of yours, got 5"):
+        verify.describe(5, Facts())
+    with pytest.raises(RuleError, match="it has no rules yet"):
+        verify.primitive(tg.primitive(lambda x, /: x), X)
+    with pytest.raises(RangeError, match="expected zeros to be 'smooth', 'kink' or 'pole', got 'smoth'"):
+        Facts(zeros="smoth")
 
 
 @pytest.mark.parametrize("options", [{"order": 0}, {"directions": 0}, {"budget": 0}], ids=str)

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from tinygrad_np import datasets, errors
+from tinygrad_np.automark.command import add_mark, bar
 from tinygrad_np.errors import RangeError, TinygradError
 from tinygrad_np.experiments import Circles, CirclesOptions, Classifier, DigitsOptions, MnistOptions, data, pictures
 from tinygrad_np.experiments.options import Numbers, Options, Words
@@ -113,6 +114,8 @@ def _parser() -> argparse.ArgumentParser:
         )
         made.set_defaults(kind=kind)
     _add_verify(commands)
+    _add_course(commands)
+    add_mark(commands)
     return parser
 
 
@@ -195,6 +198,20 @@ def _file(given: argparse.Namespace, name: str, endings: Sequence[str] = ()) -> 
     if not os.access(folder, os.W_OK):
         raise RangeError(f"expected --{name} in a folder that can be written to, got {str(path)!r}")
     return path
+
+
+def _add_course(commands: Any) -> None:
+    does = "set up a folder in which the course's notebooks run as they are"
+    made = commands.add_parser(
+        "course",
+        help=does,
+        description=f"{does[0].upper()}{does[1:]}: with an automark.py and a Blocks.py that point here. A file that is "
+        "there is never replaced.",
+        epilog="example: tinygrad-np course week1",
+        allow_abbrev=False,
+    )
+    made.add_argument("folder", metavar="DIR", type=Path, help="the folder; made if it is not there")
+    made.set_defaults(run=_course, error=made.error)
 
 
 # --- what is shown on the way -----------------------------------------------------------------------------------------
@@ -308,6 +325,16 @@ def _predict(given: argparse.Namespace, model: Path, *images: Path) -> None:
     _say(given, figures, f"test accuracy {accuracy:.4f}, loss {loss:.4g}\n{table(rows)}", {})
 
 
+# --- the course -------------------------------------------------------------------------------------------------------
+
+
+def _course(given: argparse.Namespace) -> None:
+    from tinygrad_np.automark.folder import set_up
+
+    for path in set_up(given.folder):
+        sys.stdout.write(f"wrote {path}\n")
+
+
 # --- verify -----------------------------------------------------------------------------------------------------------
 
 
@@ -323,21 +350,12 @@ def _verify(given: argparse.Namespace) -> int:
     rows: list[Any] = []
     if given.catalogue:
         found = catalogue.run(catalogue.try_mistake, range(len(catalogue.MISTAKES)), seeds, given.jobs)
-        rows = list(_bar("mistakes", found, len(catalogue.MISTAKES)))
+        rows = list(bar("mistakes", found, len(catalogue.MISTAKES)))
     chosen = [i for i, name in enumerate(names) if not given.names or name in given.names]
-    checked = _bar("functions", catalogue.run(catalogue.false_alarms, chosen, seeds, given.jobs), len(chosen))
+    checked = bar("functions", catalogue.run(catalogue.false_alarms, chosen, seeds, given.jobs), len(chosen))
     said = {names[i]: alarms for i, alarms in zip(chosen, checked, strict=True)}
     wrong = [text for alarms in said.values() for text in alarms[:1]]
     text = catalogue.table(rows) + "\n" if given.catalogue else ""
     text += "\n\n".join([*wrong, f"{len(said)} functions by {seeds} seeds: {len(wrong)} wrong"])
     _say(given, {"mistakes": [row._asdict() for row in rows], "functions": said}, text, {})
     return 0 if not wrong and all(row.is_good for row in rows) else 1
-
-
-def _bar(name: str, items: Iterator[Item], total: int) -> Iterator[Item]:
-    """The items, behind a progress bar where there is one."""
-    try:
-        from tqdm import tqdm
-    except ImportError:
-        return items
-    return iter(tqdm(items, name, total, disable=None))

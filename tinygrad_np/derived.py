@@ -43,7 +43,8 @@ class Derived:
         return f"<function {self}{spelt(self.function)}, of primitives>"
 
     def __str__(self) -> str:
-        return str(self.function.__name__)
+        name: str = self.function.__name__
+        return name
 
     __reduce__ = __str__  # copies and pickles are this very object, by its name in its module
 

@@ -110,7 +110,8 @@ class Primitive:
         return self.static if i == len(self.static) else (*self.static[:i], "*", *self.static[i:])
 
     def __str__(self) -> str:
-        return str(self.forward.__name__)
+        name: str = self.forward.__name__
+        return name
 
     __reduce__ = __str__  # copies and pickles are this very object, by its name in its module
 
@@ -258,4 +259,4 @@ def primitive(forward: Any = None, /, **options: Any) -> Any:
     >>> tg.grad(cube(w).sum(), w)
     tensor([ 3., 12.])
     """
-    return partial(Primitive, **options) if forward is None else Primitive(forward)
+    return partial(Primitive, **options) if forward is None else Primitive(forward, **options)

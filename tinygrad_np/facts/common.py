@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_np.errors import RangeError
 from tinygrad_np.facts.choices import Choices, Shape
 from tinygrad_np.values import Array
 
@@ -100,6 +101,11 @@ class Facts:
     constants: tuple[int, ...] = ()
     exact: float = 1e-13
     analytic: bool = False
+
+    def __post_init__(self) -> None:
+        for name, said in (("zeros", self.zeros), ("ties", self.ties)):
+            if said not in ("smooth", "kink", "pole"):
+                raise RangeError(f"Facts: expected {name} to be 'smooth', 'kink' or 'pole', got {said!r}")
 
 
 # --- where to draw ----------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_np import errors
 from tinygrad_np.errors import ArgumentError, DtypeError, RangeError
 from tinygrad_np.facts import Facts, Trial, known
 from tinygrad_np.primitives import Primitive
@@ -38,6 +39,9 @@ __all__ = [
     "describe",
     "primitive",
 ]
+
+TELLING = 400
+"""Entries of the arguments up to which a mistake is looked into at other inputs, too."""
 
 Attempt = Callable[[Sequence[Array], int], Failure | None]
 
@@ -103,12 +107,13 @@ def check_grads(
     >>> report.checks["gradient"], report.kinks
     (6, [])
     """
-    arrays = _plain("check_grads", args, order=order, directions=directions, budget=budget)
+    _check_callable("check_grads", f)
+    arrays = _plain("check_grads", args, order=order, directions=directions, budget=budget, seed=seed)
     live = [i for i, a in enumerate(arrays) if a.dtype.kind == "f"]
     subject = of_tensors(_name(f), f, _argument_names(f, len(arrays)), live)
 
     def attempt(arrays: Sequence[Array], seed: int, meter: Meter) -> None:
-        rng = np.random.default_rng(seed)
+        rng = _generator(seed)
         out, g, _ = check_point(subject, arrays, rng, meter, directions)
         if out.dtype.kind != "f":
             raise DtypeError(f"check_grads: expected {subject.name} to return floats, got dtype {out.dtype}")
@@ -164,11 +169,17 @@ def check_vjp(
     ...     print(error.argument, error.ratio, error.diagnosis.text)
     0 0.5... it is 1/2 times what it should be
     """
-    arrays = _plain("check_vjp", args, directions=directions, budget=budget)
+    _check_callable("check_vjp", forward, vjp)
+    arrays = _plain("check_vjp", args, directions=directions, budget=budget, seed=seed)
 
     def pull(g: Array, *given: Array) -> Any:
+        forward(*(np.array(a) for a in given))  # which may store what its pair uses
         found = vjp(g, *given)
-        parts = [found] if len(given) == 1 and not isinstance(found, (list, tuple)) else list(found)
+        if not isinstance(found, (list, tuple)):
+            found = [found] if len(given) == 1 else found
+        if not isinstance(found, (list, tuple)):
+            return found
+        parts = list(found)
         return [
             None if part is None or (i < len(given) and given[i].dtype.kind != "f") else np.asarray(part)
             for i, part in enumerate(parts)
@@ -178,7 +189,9 @@ def check_vjp(
     subject = Subject(_name(forward), names, lambda *given: np.array(forward(*given)), pull)
 
     def attempt(arrays: Sequence[Array], seed: int, meter: Meter) -> None:
-        out, _, gradients = check_point(subject, arrays, np.random.default_rng(seed), meter, directions)
+        out, _, gradients = check_point(subject, arrays, _generator(seed), meter, directions)
+        kinds = [a.dtype.kind for a in arrays]
+        meter.report.constants = [n for n, g, k in zip(names, gradients, kinds, strict=True) if g is None and k == "f"]
         if out.dtype.kind != "f" or not [g for g in gradients if g is not None]:
             raise DtypeError(f"check_vjp: expected {subject.name} to return floats, and a gradient, got {out.dtype}")
         _check_reference(subject, reference, out, arrays, meter)
@@ -228,7 +241,11 @@ def primitive(
     >>> verify.primitive(tg.hinge).checks["convention"]
     2
     """
-    _positive("primitive", budget=budget)
+    _positive("verify.primitive", budget=budget, seed=seed)
+    if not callable(p):
+        raise ArgumentError(f"verify.primitive: expected a primitive or derived function, as tg.relu, got {p!r}")
+    if isinstance(p, Primitive) and not p.rules:
+        raise errors.no_rules(str(p), p.arguments)
     if args:
         facts = _facts_of(p, args)
     elif facts is None:
@@ -242,7 +259,7 @@ def primitive(
     meter = Meter(budget, report)
     sweep = Sweep(p, facts, meter)
     try:
-        for trial, arrays, check in sweep.everything(np.random.default_rng(seed)):
+        for trial, arrays, check in sweep.everything(_generator(seed)):
             try:
                 with np.errstate(all="ignore"):
                     check()
@@ -250,7 +267,7 @@ def primitive(
                 at = trial if explain else None
                 raise _explained(sweep, told, failure, at, arrays, seed) from failure.__cause__
     except BudgetSpent:
-        report.skipped.append(f"what comes after {budget} evaluations")
+        report.skip(f"what comes after {budget} evaluations, which is the budget")
     return report
 
 
@@ -314,6 +331,8 @@ def describe(p: Any, facts: Facts) -> None:
     >>> verify.primitive(cube).kinks
     []
     """
+    if not callable(p):
+        raise ArgumentError(f"verify.describe: expected a primitive of yours, got {p!r}")
     if not isinstance(facts, Facts):
         raise ArgumentError(f"verify.describe: expected Facts, got a {type(facts).__name__}; see tinygrad_np.facts")
     known[p] = facts
@@ -322,10 +341,25 @@ def describe(p: Any, facts: Facts) -> None:
 # --- what was given ---------------------------------------------------------------------------------------------------
 
 
+def _generator(seed: int) -> np.random.Generator:
+    """Numbers that are no others', as those of ``default_rng(seed)`` may well be the arguments'."""
+    return np.random.default_rng([seed, 0x7665726966])
+
+
 def _positive(op: str, **numbers: int) -> None:
     for name, number in numbers.items():
-        if number < 1:
+        if isinstance(number, bool) or not isinstance(number, (int, np.integer)):
+            raise ArgumentError(f"{op}: expected a whole number as {name}, got {number!r}")
+        if name == "seed" and number < 0:
+            raise RangeError(f"{op}: expected a seed of at least 0, got {number}")
+        if name != "seed" and number < 1:
             raise RangeError(f"{op}: expected {name} of at least 1, got {number}")
+
+
+def _check_callable(op: str, *functions: Any) -> None:
+    for function in functions:
+        if not callable(function):
+            raise ArgumentError(f"{op}: expected a function, got {function!r}; then its arguments")
 
 
 def _plain(op: str, args: Sequence[Any], **numbers: int) -> list[Array]:
@@ -391,7 +425,7 @@ def _proved(
     try:
         check(arrays, seed, meter)
     except BudgetSpent:
-        report.skipped.append(f"what comes after {budget} evaluations")
+        report.skip(f"what comes after {budget} evaluations, which is the budget")
     except Failure as failure:
         if not explain:
             raise _mismatch(failure, [], arrays, None) from failure.__cause__
@@ -400,9 +434,12 @@ def _proved(
         def attempt(candidate: Sequence[Array], seed: int) -> Failure | None:
             return _failure_of(partial(check, candidate, seed, again))
 
-        rng = np.random.default_rng(seed)
-        moved = ([nearby(a, rng) for a in arrays] for _ in range(2))
-        others = [attempt(given, seed + 1) for given in (arrays, *moved, *larger(arrays, rng))]
+        rng = _generator(seed)
+        others = []
+        if sum(a.size for a in arrays) <= TELLING:
+            moved = ([nearby(a, rng) for a in arrays] for _ in range(2))
+            turned = [-nearby(a, rng) if a.dtype.kind == "f" else a for a in arrays]  # to the other sides of kinks
+            others = [attempt(given, seed + 1) for given in (arrays, *moved, turned, *larger(arrays, rng))]
         raise _mismatch(failure, others, arrays, attempt) from failure.__cause__
     return report
 
@@ -426,11 +463,13 @@ def _explained(
     sweep.meter = Meter(sweep.meter.budget, Report(str(sweep.function)))
 
     def at(trial: Trial, candidate: Sequence[Array], seed: int) -> Failure | None:
-        return _failure_of(lambda: sweep.at(trial, [np.array(a) for a in candidate], np.random.default_rng(seed), 2))
+        return _failure_of(lambda: sweep.at(trial, [np.array(a) for a in candidate], _generator(seed), 2))
 
-    rng = np.random.default_rng(seed)
+    rng = _generator(seed)
     others = [at(wide, sweep.draw(wide, rng), seed + 1) for wide in _telling(facts, trial, rng)]
-    setting = ", ".join([*map(repr, trial.static), *(f"{k}={v!r}" for k, v in trial.options.items())])
+    names = sweep.function.static if isinstance(sweep.function, Primitive) else ()
+    named = [f"{n}={v!r}" for n, v in zip(names, trial.static, strict=False)] or list(map(repr, trial.static))
+    setting = ", ".join([*named, *(f"{k}={v!r}" for k, v in trial.options.items())])
     return _mismatch(failure, others, arrays, lambda given, seed: at(trial, given, seed), setting)
 
 
@@ -479,7 +518,8 @@ def _diagnosis(failures: Sequence[Failure]) -> Diagnosis | None:
         if f.check in ("gradient", "shape") and f.point is not None and f.point.argument == first.point.argument:
             cases.append(f)
     try:
-        return diagnose([_case(f.subject, f.point) for f in cases if f.point is not None])
+        small = [f for f in cases if f.point is not None and sum(a.size for a in f.point.arrays) <= 4 * TELLING]
+        return diagnose([_case(f.subject, f.point) for f in small if f.point is not None])
     except BudgetSpent:
         return None
 
@@ -504,7 +544,8 @@ def _smallest(failure: Failure, arrays: Sequence[Array], attempt: Attempt) -> Po
         last = found
         return True
 
-    smallest(arrays, fails)
+    entries = sum(a.size for a in arrays)
+    smallest(arrays, fails, tries=max(4, min(80, 2_000_000 // max(1, entries))))
     return _with_ones(last)
 
 

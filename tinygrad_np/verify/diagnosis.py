@@ -15,6 +15,7 @@ from tinygrad_np.verify.report import Diagnosis
 from tinygrad_np.verify.subjects import Subject
 
 Fits = Iterator[Diagnosis]
+Explanation = Callable[["Case"], Fits]
 
 
 class Case:
@@ -27,6 +28,16 @@ class Case:
         self.out = np.asarray(subject.value(*arrays))
         self.numeric = self.by_differences()
         self.room = 10 * tolerance(precision(self.x, g))
+
+    @classmethod
+    def of_values(cls, inputs: Sequence[tuple[str, Array]], got: Array, expected: Array) -> Case:
+        """A value and what it should be, for those explanations that differences are not needed for."""
+        case = cls.__new__(cls)
+        case.subject = Subject("value", tuple(name for name, _ in inputs), lambda *_: expected, lambda *_: [])
+        case.arrays, case.g, case.argument = [a for _, a in inputs], np.ones(()), 0
+        case.analytic, case.numeric, case.x, case.out = got, expected, expected, expected
+        case.room = 1e-4
+        return case
 
     def by_differences(self, argument: int | None = None, g: Array | None = None, x: Array | None = None) -> Array:
         """The true gradient: of this or another argument, for this or another `g`, here or at another `x`."""
@@ -52,6 +63,11 @@ class Case:
         return small
 
     @property
+    def name(self) -> str:
+        """Of the argument."""
+        return self.subject.arguments[self.argument] if self.subject.arguments else ""
+
+    @property
     def in_shape(self) -> bool:
         return bool(self.analytic.shape == self.x.shape)
 
@@ -65,9 +81,11 @@ def factor(case: Case) -> Fits:
         return
     known = np.isfinite(case.numeric)
     a, n = case.analytic[known], case.numeric[known]
+    if not known.any():
+        return
     largest = np.abs(n).argmax()
     c = float(a[largest] / n[largest])
-    if not np.isfinite(c) or abs(c) < 1e-9 or not case.same(case.analytic, c * case.numeric):
+    if not np.isfinite(c) or abs(c) < 1e-9 or abs(c - 1) <= case.room or not case.same(case.analytic, c * case.numeric):
         return
     for value, kind in ((2, "factor 2"), (0.5, "factor 1/2"), (-1, "factor -1")):
         if abs(c - value) <= case.room * abs(value):
@@ -88,7 +106,8 @@ def _named(value: float) -> str:
 
 def _sizes(case: Case) -> Iterator[tuple[float, str]]:
     names, i = case.subject.arguments, case.argument
-    for name, array in ((names[i], case.x), ("the result", case.out), *zip(names, case.arrays, strict=True)):
+    own = [(names[i], case.x)] if names else []
+    for name, array in (*own, ("the result", case.out), *zip(names, case.arrays, strict=True)):
         yield array.size, f"the size of {name}"
         yield from ((n, f"the length of {name} along axis {axis}") for axis, n in enumerate(array.shape))
     if case.out.size and case.x.size != case.out.size:
@@ -125,7 +144,8 @@ def elsewhere(case: Case) -> Fits:
 def not_summed(case: Case) -> Fits:
     """Of the broadcast shape, and right once it is summed."""
     shape = case.x.shape
-    sums = (case.analytic.sum(axis=axes) for axes in _some_axes(case.analytic))
+    wide = (axes for axes in _some_axes(case.analytic) if any(case.analytic.shape[i] > 1 for i in axes))
+    sums = (case.analytic.sum(axis=axes) for axes in wide)
     fitting = (t.reshape(shape) for t in sums if [n for n in t.shape if n != 1] == [n for n in shape if n != 1])
     if not case.in_shape and any(case.same(total, case.numeric) for total in fitting):
         yield Diagnosis("broadcast not summed", "it is not summed over the axes that were broadcast")
@@ -149,22 +169,19 @@ def _some_axes(array: Array) -> Iterator[tuple[int, ...]]:
 
 
 def mask(case: Case) -> Fits:
-    """Zero where it should not be, and the other way round."""
+    """Zero where it should not be, and the other way round; or not zero where it should be."""
     if not case.in_shape:
         return
-    off, should_be_off = case.is_zero(case.analytic), case.is_zero(case.numeric)
-    if not (off ^ should_be_off).any():
+    known = np.isfinite(case.numeric)
+    a, n = case.analytic[known], case.numeric[known]
+    on, should_be_on = ~case.is_zero(a), ~case.is_zero(n)
+    if not (on ^ should_be_on).any():
         return
-    if (off == ~should_be_off).all():
-        yield Diagnosis(
-            "mask", "its mask is from the wrong side of the kink: zero where it should not be, and nowhere else"
-        )
-    if not off.any() and should_be_off.any():
-        on = ~should_be_off
-        if not on.any() or case.same(case.analytic[on], case.numeric[on]):
-            yield Diagnosis(
-                "mask missing", "a mask is missing: it is right where it should not be zero, and never zero"
-            )
+    if not (on & should_be_on).any():
+        text = "its mask is from the wrong side of the kink: zero where it should not be, and nowhere else"
+        yield Diagnosis("mask", text)
+    if (on & ~should_be_on).any() and (not should_be_on.any() or case.same(a[should_be_on], n[should_be_on])):
+        yield Diagnosis("mask missing", "a mask is missing: entries that should be zero are not, the others are right")
 
 
 def other_argument(case: Case) -> Fits:
@@ -212,7 +229,8 @@ def term(case: Case) -> Fits:
             (-1, 1, "of the wrong sign", names[i]),
         ):
             if case.same(a, times * p * first + other * q * second):
-                yield Diagnosis(f"term {what}", f"the term with {name} is {what}")
+                told = f"the term with {name} is {what}" if case.x.ndim > 1 else GENERAL[f"term {what}"]
+                yield Diagnosis(f"term {what}", told)  # in one dimension sums look alike
 
 
 def _terms(case: Case) -> tuple[list[str], Array]:
@@ -276,7 +294,7 @@ def _pairs(columns: Array, n: Array, room: float) -> Iterator[tuple[int, int]]:
     yield from zip(i[needed][fits].tolist(), j[needed][fits].tolist(), strict=True)
 
 
-EXPLANATIONS: tuple[Callable[[Case], Fits], ...] = (
+EXPLANATIONS: tuple[Explanation, ...] = (
     factor,
     missing,
     transposed,
@@ -291,12 +309,18 @@ EXPLANATIONS: tuple[Callable[[Case], Fits], ...] = (
 )
 
 
-def diagnose(cases: Sequence[Case]) -> Diagnosis | None:
+OF_VALUES = (factor, transposed, elsewhere, not_summed, summed_twice, mask)
+"""Those that also fit a value that is wrong; see `Case.of_values`."""
+
+
+def diagnose(cases: Sequence[Case], explanations: Sequence[Explanation] | None = None) -> Diagnosis | None:
     """The one kind of explanation that fits all cases; None if none does, or several, or they are too small to tell."""
     told = sum(int((np.nan_to_num(case.numeric) != 0).sum()) + int((case.analytic != 0).sum()) for case in cases)
     if not cases or told < 6:
         return None
-    found = [[fit for explain in EXPLANATIONS for fit in explain(case)] for case in cases]
+    if any(c.in_shape and (np.isfinite(c.numeric) & ~np.isfinite(c.analytic)).any() for c in cases):
+        return Diagnosis("not finite", "it is NaN or infinite")
+    found = [[fit for explain in explanations or EXPLANATIONS for fit in explain(case)] for case in cases]
     same = [fit for fit in found[0] if all(fit in fits for fits in found)]
     kinds = set.intersection(*({fit.kind for fit in fits} for fits in found))
     kinds = {kind for kind in kinds if kind in GENERAL or any(fit.kind == kind for fit in same)}
@@ -308,8 +332,11 @@ def diagnose(cases: Sequence[Case]) -> Diagnosis | None:
     if len(kinds) != 1:
         return None
     (kind,) = kinds
-    texts = [fit.text for fit in same if fit.kind == kind]
-    return Diagnosis(kind, texts[0] if texts else GENERAL[kind])
+    texts = list(dict.fromkeys(fit.text for fit in same if fit.kind == kind))
+    if len(texts) > 1:  # equal lengths: what is said of this argument's own counts
+        lengths = [text for text in texts if f" length of {cases[0].name} " in text]
+        texts = lengths or [text for text in texts if f" size of {cases[0].name} " in text]
+    return Diagnosis(kind, texts[0] if len(texts) == 1 else GENERAL.get(kind, texts[0] if texts else ""))
 
 
 GENERAL = {

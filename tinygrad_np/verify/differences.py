@@ -50,9 +50,9 @@ def judge(terms: Callable[[float], Array], claimed: float, size: float, floor: f
     """Compare a claimed slope at 0 with differences of values.
 
     Central differences at h, h/2 and h/4 are extrapolated twice (Richardson), which leaves an error of order h**6. The
-    step starts at ``eps**(1/5)`` and is made smaller until the extrapolations agree with each other. Where slopes to
-    the left and to the right differ, or nothing converges, there is a kink; where rounding hides the slope, nothing is
-    known.
+    step starts at ``eps**(1/5)`` and is made smaller until the claim is found to be right, or two steps agree that it
+    is not. Where slopes to the left and to the right differ, or nothing converges, there is a kink; where rounding
+    hides the slope, nothing is known.
 
     Parameters
     ----------
@@ -67,34 +67,57 @@ def judge(terms: Callable[[float], Array], claimed: float, size: float, floor: f
     eps
         The machine epsilon of the values, and of the entries that are moved.
     """
-    rtol, start, verdict = tolerance(eps), eps**0.2, Verdict.UNKNOWN
-    size = size if np.isfinite(size) else 0.0
-    for level in range(LEVELS):
-        h = start / 32**level
-        values = {k: terms(k * h / 4) for k in (-4, -2, -1, 1, 2, 4)}
-        apart = [values[k] - values[-k] for k in (4, 2, 1)]
-        if not all(np.isfinite(d).all() for d in apart):
+    size, verdict = size if np.isfinite(size) else 0.0, Verdict.UNKNOWN
+    earlier: Level | None = None  # one at which the claim looks wrong
+    for number in range(LEVELS):
+        level = _level(terms, eps**0.2 / 32**number, size, floor, eps)
+        if level is None:  # not finite: a smaller step may stay inside of the domain
             continue
-        changed = apart[0] != 0
-        magnitude = float(np.abs(values[1][changed]).sum())
-        d = [float(a.sum()) * 2 / (h * k) for a, k in zip(apart, (4, 2, 1), strict=True)]
-        once = [(4 * d[1] - d[0]) / 3, (4 * d[2] - d[1]) / 3]
-        slope = (16 * once[1] - once[0]) / 15
-        scale = max(size, abs(slope), 1e-3 * magnitude)
-        noise = 20 * eps * (magnitude + size) / h
-        near = rtol * scale + noise + 50 * eps * floor / h
-        if noise > max(1e-2, 4 * rtol) * scale:
-            continue
+        if level.is_noisy:
+            break
         verdict = Verdict.KINK
-        if abs(claimed - slope) <= near:
-            return Judgement(Verdict.RIGHT, slope)
-        if abs(slope - once[1]) <= near:
-            here = terms(0.0)
-            right, left = (_one_sided(values, here, h, sign) for sign in (1, -1))
-            gap = max(scale, abs(right), abs(left))
-            if abs(right - left) <= 1e-3 * gap + 10 * noise:
-                return Judgement(Verdict.WRONG, slope)
-    return Judgement(verdict, np.nan)
+        if abs(claimed - level.slope) <= level.near:
+            return Judgement(Verdict.RIGHT, level.slope)
+        if earlier is not None and abs(earlier.slope - level.slope) <= earlier.near + level.near:
+            return Judgement(Verdict.WRONG, earlier.slope)
+        earlier = level if level.is_smooth else None
+    if earlier is not None and not abs(claimed - earlier.slope) <= 0.1 * earlier.scale:
+        return Judgement(Verdict.WRONG, earlier.slope)  # by so much that one step is enough to tell
+    return Judgement(Verdict.UNKNOWN if earlier is not None else verdict, np.nan)
+
+
+class Level(NamedTuple):
+    """What differences with one step say."""
+
+    slope: float
+    near: float  # how far the true slope may be from it
+    scale: float
+    is_noisy: bool  # rounding hides the slope
+    is_smooth: bool  # the extrapolations agree with each other, and the left side with the right
+
+
+def _level(terms: Callable[[float], Array], h: float, size: float, floor: float, eps: float) -> Level | None:
+    """Central differences at h, h/2 and h/4; None where something is not finite."""
+    values = {k: terms(k * h / 4) for k in (-4, -2, -1, 1, 2, 4)}
+    apart = [values[k] - values[-k] for k in (4, 2, 1)]
+    if not all(np.isfinite(d).all() for d in apart):
+        return None
+    rtol, terms_here = tolerance(eps), np.abs(values[1])
+    magnitude = float(terms_here[apart[0] != 0].sum())
+    d = [float(a.sum()) * 2 / (h * k) for a, k in zip(apart, (4, 2, 1), strict=True)]
+    once = [(4 * d[1] - d[0]) / 3, (4 * d[2] - d[1]) / 3]
+    slope = (16 * once[1] - once[0]) / 15
+    scale = max(size, abs(slope), 1e-3 * magnitude)
+    noise = 20 * eps * (magnitude + size) / h
+    near = rtol * scale + noise + 50 * eps * max(floor, float(terms_here.max(initial=0))) / h
+    if noise > max(1e-2, 4 * rtol) * scale or near > 0.3 * max(scale, 1e-3 * floor):
+        return Level(slope, near, scale, True, False)
+    is_smooth = abs(slope - once[1]) <= near
+    if is_smooth:
+        here = terms(0.0)
+        right, left = (_one_sided(values, here, h, sign) for sign in (1, -1))
+        is_smooth = abs(right - left) <= 1e-3 * max(scale, abs(right), abs(left)) + 10 * noise
+    return Level(slope, near, scale, False, is_smooth)
 
 
 def _one_sided(values: dict[int, Array], here: Array, h: float, sign: int) -> float:

@@ -52,7 +52,9 @@ class Report:
     kinks
         Entries with no slope, or more than one; these are not compared.
     skipped
-        What the budget was too small for.
+        What was not checked, and why.
+    constants
+        Arguments of floats that a pair gives no gradient for.
     """
 
     name: str
@@ -60,17 +62,25 @@ class Report:
     checks: dict[str, int] = field(default_factory=dict)
     kinks: list[Kink] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
+    constants: list[str] = field(default_factory=list)
+
+    def skip(self, what: str) -> None:
+        """Note, once, what was not checked, and why."""
+        if what not in self.skipped:
+            self.skipped.append(what)
 
     def held(self, check: str) -> None:
         """Count a check that held."""
         self.checks[check] = self.checks.get(check, 0) + 1
 
     def __str__(self) -> str:
-        lines = [f"{self.name}: right, by {self.evaluations} evaluations"]
+        verdict = "nothing wrong found, not all checked" if self.skipped else "right"
+        lines = [f"{self.name}: {verdict}, by {self.evaluations} evaluations"]
         lines += [f"  {check}: {count} times" for check, count in self.checks.items()]
         if self.kinks:
             lines.append(f"  kinks, not compared: {len(self.kinks)}, the first at {self.kinks[0]}")
-        lines += [f"  not checked, the budget is too small: {what}" for what in self.skipped]
+        lines += [f"  constants: {', '.join(self.constants)}"] if self.constants else []
+        lines += [f"  not checked: {what}" for what in self.skipped]
         return "\n".join(lines)
 
 
@@ -143,7 +153,7 @@ class GradientMismatch(TinygradError, AssertionError):
             lines += ["  where (# wrong, . right, ? not compared):", *drawn(self.where, self.point.numeric)]
         if self.diagnosis:
             lines.append(f"  most likely: {self.diagnosis.text}")
-        if self.smallest:
+        if self.smallest and self.argument is not None:
             lines += ["  smallest failing input:", *self._spelt(self.smallest)]
         return "\n".join(lines)
 
@@ -169,10 +179,13 @@ def drawn(wrong: Array, numeric: Array | None, rows: int = 12, columns: int = 60
     """A small map, one character an entry, of the first matrix that has a wrong one."""
     known = np.ones(wrong.shape, bool) if numeric is None else np.isfinite(numeric)
     marks = np.where(wrong, "#", np.where(known, ".", "?"))
-    ahead: tuple[int, ...] = ()
-    if wrong.ndim > 2:
-        ahead = tuple(int(i[0]) for i in np.nonzero(wrong)[:-2])
+    first = [int(i[0]) for i in np.nonzero(wrong)]
+    ahead = tuple(first[:-2])
     matrix = np.atleast_2d(marks[ahead])
-    lines = ["    " + "".join(row[:columns]) + (" ..." if len(row) > columns else "") for row in matrix[:rows]]
-    lines += ["    ..."] if len(matrix) > rows else []
+    top = max(0, first[-2] - rows // 2) if wrong.ndim > 1 and len(matrix) > rows else 0
+    side = max(0, first[-1] - columns // 2) if matrix.shape[1] > columns else 0
+    part = matrix[top : top + rows, side : side + columns]
+    more = " ..." if matrix.shape[1] > side + columns else ""
+    lines = [f"    {'... ' if side else ''}{''.join(row)}{more}" for row in part]
+    lines += ["    ..."] if len(matrix) > top + rows else []
     return ([f"    in [{', '.join(map(str, ahead))}, ...]"] if ahead else []) + lines

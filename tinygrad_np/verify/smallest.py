@@ -29,12 +29,15 @@ def smallest(arrays: Sequence[Array], fails: Fails, tries: int = 200) -> list[Ar
 
 
 def larger(arrays: Sequence[Array], rng: np.random.Generator) -> Iterator[list[Array]]:
-    """With all axes of one length two entries longer, which are near those that there are."""
-    for n in sorted({n for a in arrays for n in a.shape if n}):
+    """With all axes of one length, and then single ones, two entries longer, which are near those that there are."""
+    axes = [(i, axis, n) for i, a in enumerate(arrays) for axis, n in enumerate(a.shape) if n]
+    groups = [[(i, axis) for i, axis, n in axes if n == length] for length in sorted({n for _, _, n in axes})]
+    groups += [[(i, axis)] for i, axis, _ in axes if [(i, axis)] not in groups]
+    for group in groups:
         grown = list(arrays)
-        for i, array in enumerate(arrays):
-            for axis in (axis for axis, length in enumerate(array.shape) if length == n):
-                grown[i] = np.take(grown[i], np.arange(n + 2) % n, axis)
+        for i, axis in group:
+            n = grown[i].shape[axis]
+            grown[i] = np.take(grown[i], np.arange(n + 2) % n, axis)
         yield [nearby(a, rng) for a in grown]
 
 

@@ -15,7 +15,17 @@ from tinygrad_np.facts import Choices, Facts, Refused, Trial
 from tinygrad_np.primitives import Primitive
 from tinygrad_np.tensors import Tensor
 from tinygrad_np.values import Array
-from tinygrad_np.verify.checks import Failure, Meter, check_direction, check_point, close, examine, identical, pulled
+from tinygrad_np.verify.checks import (
+    Failure,
+    Meter,
+    check_direction,
+    check_point,
+    close,
+    direction,
+    examine,
+    identical,
+    pulled,
+)
 from tinygrad_np.verify.differences import Verdict, precision
 from tinygrad_np.verify.report import Point
 from tinygrad_np.verify.subjects import (
@@ -245,7 +255,7 @@ class Sweep:
         metered, one = self.meter.metered(again), np.ones(())
         found = pulled(metered, one, arrays)
         for i in live:
-            check_direction(metered, arrays, i, one, np.asarray(found[i]), rng, self.meter)
+            check_direction(metered, arrays, i, one, np.asarray(found[i]), direction(rng, arrays[i]), self.meter)
 
     # --- where the function is not smooth -----------------------------------------------------------------------------
 

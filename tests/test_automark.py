@@ -1,0 +1,338 @@
+"""A student's marker: what is right passes, what is wrong fails with a reason that is true, and nothing is lost."""
+
+import re
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+
+import tinygrad_np.automark as am
+from tinygrad_np import blocks, cli
+from tinygrad_np.automark.folder import set_up
+from tinygrad_np.automark.marking import difference, mark
+from tinygrad_np.automark.tasks import GRADED, TASKS, Inputs
+from tinygrad_np.errors import ArgumentError, RangeError
+from tinygrad_np.verify.checks import compare
+from tinygrad_np.verify.differences import Verdict
+from tinygrad_np.verify.subjects import Subject
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TINYGRAD_AUTOMARK_DB", raising=False)
+
+
+# --- the tasks --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_the_right_functions_pass(name, seed):
+    result = mark(TASKS[name].reference, seed=seed)
+    assert result.passed, result
+    assert result.cases >= 36 or TASKS[name].check
+
+
+def test_the_tasks_are_the_courses():
+    assert len(GRADED) == 18
+    assert set(TASKS) - set(GRADED) == {"dropout_generate_mask", "maxpool_grad_input"}
+    for name, task in TASKS.items():
+        assert task.reference is getattr(blocks, name)
+        code = task.reference.__code__
+        assert task.arguments == code.co_varnames[: code.co_argcount]
+
+
+def test_generated_cases_are_of_every_kind():
+    task = TASKS["dense_forward"]
+    cases = list(task.cases(0))
+    shapes = [args[0].shape for _, args in cases]
+    assert {kind for kind, _ in cases} == {"example", "any", "integers", "zeros", "ties"}
+    assert (1, 1) in shapes
+    assert max(map(max, shapes)) > 6
+    assert any(args[0].dtype.kind == "i" for _, args in cases)
+    assert repr(list(task.cases(5))) == repr(list(task.cases(5))) != repr(list(task.cases(6)))
+
+
+@pytest.mark.parametrize("name", [n for n, task in TASKS.items() if task.gradient])
+def test_the_gradients_of_the_course_are_those_of_its_forwards(name):
+    task = TASKS[name]
+    rng = np.random.default_rng(0)
+    arguments = task.draw(Inputs(rng, sides=(2, 4)))
+    named = dict(zip(task.arguments, arguments, strict=True))
+    gradient = task.gradient
+
+    def value(*given):
+        return np.asarray(gradient.forward(*given, **gradient.fixed), float)
+
+    arrays = [np.asarray(named[n], float) for n in gradient.arguments]
+    place = gradient.arguments.index(gradient.by)
+    g = np.ones(()) if gradient.g is None else named[gradient.g]
+    subject = Subject(name, gradient.arguments, value, lambda *_: [])
+    v = rng.normal(size=arrays[place].shape)
+    found = task.reference(*arguments)
+    assert compare(subject, arrays, place, g, v, found).verdict is Verdict.RIGHT
+
+
+# --- what is wrong, and why -------------------------------------------------------------------------------------------
+
+
+def dense_rows(x, g, w, b):
+    return g
+
+
+def relu_in_place(x):
+    x[x < 0] = 0
+    return x
+
+
+def whole_numbers(image, size):
+    out = np.zeros_like(image)
+    out[...] = blocks.box_blur(image, size)
+    return out
+
+
+WRONG = {
+    "hinge without 1/N": (
+        "hinge_grad_input",
+        lambda p, t: np.where(p * t < 1, -t, 0),
+        "factor N",
+        "how many there are",
+    ),
+    "the mean of all": ("hinge_forward", lambda p, t: np.maximum(0, 1 - p * t).mean(), "factor 1/N", "is divided by"),
+    "no sum over objects": ("dense_grad_b", dense_rows, "broadcast not summed", "one sum over all objects"),
+    "a mask from the wrong side": ("relu_grad_input", lambda x, g: g * (x < 0), "mask", "the wrong way round"),
+    "no mask": ("relu_grad_input", lambda x, g: g, "mask missing", "should be zero are not"),
+    "a slope at zero": ("relu_grad_input", lambda x, g: g * (x >= 0), "kink", "exactly 0"),
+    "twice": ("mse_forward", lambda p, t: ((p - t) ** 2).sum() / len(p), "factor 2", "2 times what it should be"),
+    "half": ("mse_grad_input", lambda p, t: (p - t) / (2 * len(p)), "factor 1/2", "1/2 times what"),
+    "a sign": ("mse_grad_input", lambda p, t: (t - p) / len(p), "factor -1", "wrong way round"),
+    "transposed": ("dense_grad_W", lambda x, g, w, b: g.T @ x, "transposed", "exchanged"),
+    "no chain rule": ("relu_grad_input", lambda x, g: (x > 0) * 1.0, "g ignored", "grad_output is not used"),
+    "another argument's": ("dense_grad_input", lambda x, g, w, b: x.T @ g, "other argument", "another argument"),
+    "a row for a column": ("flatten_forward", lambda x: x.reshape(len(x), -1).T, "transposed", "exchanged"),
+    "F order": ("flatten_forward", lambda x: x.reshape(len(x), -1, order="F"), "places", "in the wrong places"),
+    "a vector for a matrix": (
+        "relu_forward",
+        lambda x: np.maximum(x, 0).ravel(),
+        "shape",
+        "expected shape (1, 1), got shape (1,)",
+    ),
+    "an array for a number": (
+        "mse_forward",
+        lambda p, t: np.array([blocks.mse_forward(p, t)]),
+        "shape",
+        "expected a number",
+    ),
+    "a list": ("relu_forward", lambda x: np.maximum(x, 0).tolist(), "no array", "it returns a list"),
+    "text": ("relu_forward", lambda x: np.maximum(x, 0).astype(str), "no array", "real numbers"),
+    "nothing": ("relu_forward", lambda x: None, "nothing", "is the return line missing?"),
+    "in place": ("relu_forward", relu_in_place, "input modified", "changes its argument x_input"),
+    "integers": ("box_blur", whole_numbers, "integers", "fractions into an array of integers"),
+    "inverted dropout": ("dropout_forward", lambda x, m, r, t: x * m / (1.01 - r) if t else x, "value", "expected"),
+    "a number in place of a matrix": ("relu_forward", lambda x: 3.0, "shape", "got shape ()"),
+    "nan": ("relu_forward", lambda x: x * np.nan, "not finite", "NaN"),
+    "too few": ("dropout_generate_mask", lambda s, r: np.zeros(s), "value", "are 0, expected about"),
+    "one mask": ("dropout_generate_mask", lambda s, r: np.random.default_rng(0).random(s) >= r, "value", "the same"),
+    "the shape of a mask": (
+        "dropout_generate_mask",
+        lambda s, r: np.zeros(3),
+        "value",
+        "expected a mask of this shape",
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", WRONG)
+@pytest.mark.parametrize("seed", [0, 1])
+def test_mistakes_are_told_for_what_they_are(mistake, seed):
+    name, function, kind, words = WRONG[mistake]
+    with np.errstate(all="ignore"):
+        result = mark(function, TASKS[name], seed)
+    assert not result.passed
+    assert result.kind == kind, result
+    assert words in result.reason
+    assert f"seed={seed}" in str(result)
+
+
+def test_shapes_never_broadcast():
+    assert mark(lambda p, t: blocks.mse_grad_input(p, t)[..., None], TASKS["mse_grad_input"], 0).kind == "shape"
+    assert difference(np.ones((3, 1)), np.ones(3))[0] == "shape"
+    for number in (2, 2.0, np.float64(2), np.array(2.0), np.array(2)):
+        assert difference(number, 2.0) == ("", "")
+
+
+def test_the_courses_tolerance():
+    assert difference(np.array([1 + 1.5e-5, 0.9e-5]), np.array([1.0, 0.0])) == ("", "")
+    kind, text = difference(np.array([1 + 3e-5, 0.0]), np.array([1.0, 0.0]))
+    assert (kind, text) == ("value", "at [0]: expected 1, got 1.00003 (1 of 2 entries are wrong)")
+
+
+def test_the_smallest_failing_case_is_shown():
+    result = mark(lambda x: np.maximum(x, 0) + (x > 5), TASKS["relu_forward"], 0)
+    assert re.search(r"x_input = \[\[.*\]\] \(shape \(1, 1\)\)", result.reason)
+
+
+def test_an_exception_is_shown_with_the_students_line():
+    def relu_forward(x_input):
+        nothing = None
+        return nothing + x_input  # here
+
+    result = mark(relu_forward, seed=0)
+    assert result.kind == "exception"
+    assert "it ends with TypeError: unsupported operand" in result.reason
+    assert "of relu_forward: return nothing + x_input  # here" in result.reason
+
+
+@pytest.mark.parametrize("error", [SystemExit, RecursionError, ValueError])
+def test_whatever_is_raised_is_the_functions_own(error):
+    def fails(x_input):
+        raise error("mine")
+
+    assert mark(fails, TASKS["relu_forward"], 0).kind == "exception"
+
+
+def test_a_gradient_of_ones_own_wrong_forward_is_told_so():
+    scope = {"np": np}
+    source = (
+        "def mse_forward(p, t):\n    return ((p - t) ** 2 * np.arange(1, 1 + p.size).reshape(p.shape)).sum()\n"
+        "def mse_grad_input(p, t):\n    return 2 * (p - t) * np.arange(1, 1 + p.size).reshape(p.shape)\n"
+    )
+    exec(source, scope)
+    result = mark(scope["mse_grad_input"], seed=0)
+    assert result.kind == "own forward"
+    assert "mend mse_forward first" in result.reason
+
+
+# --- as a student calls it --------------------------------------------------------------------------------------------
+
+
+def relu_forward(x_input):
+    return np.maximum(x_input, 0)
+
+
+def table(username, capsys):
+    am.get_progress(username)
+    return capsys.readouterr().out
+
+
+def test_progress_is_recorded_and_never_taken_back(capsys):
+    assert "| relu_forward             | not attempted  |" in table("s1", capsys)
+    wrong = lambda x_input: x_input  # noqa: E731
+    wrong.__name__ = "relu_forward"
+    assert not am.test_student_function("s1", wrong, ["x_input"]).passed
+    assert "| relu_forward             | attempted      |" in table("s1", capsys)
+    assert am.test_student_function("s1", relu_forward, ["x_input"]).passed
+    assert "relu_forward: passed (37 cases)\n" in capsys.readouterr().out
+    am.test_student_function("s1", wrong, ["x_input"])
+    assert "| relu_forward             | completed      |" in table("s1", capsys)
+    assert "completed" not in table("s2", capsys)
+
+
+def test_helpers_are_marked_and_have_no_row(capsys):
+    keys = ["x_input", "grad_output"]
+    assert am.test_student_function("s1", blocks.maxpool_grad_input, keys).passed
+    capsys.readouterr()
+    assert "maxpool_grad" not in table("s1", capsys)
+
+
+def test_a_name_and_a_mail_address_fill_the_head(capsys):
+    am.register(123, "Ada Lovelace", "ada@example.org")
+    assert table("123", capsys).splitlines()[1:3] == [f"| {'Ada Lovelace':41} |", f"| {'ada@example.org':41} |"]
+
+
+def test_what_cannot_be_marked_is_refused_and_not_recorded(tmp_path):
+    def other(x):
+        return x
+
+    with pytest.raises(RangeError, match="expected one of the course's functions, got 'other'; they are box_blur, "):
+        am.test_student_function("s1", other, ["x"])
+    with pytest.raises(ArgumentError, match="expected a function of yours, got 'relu_forward'"):
+        am.test_student_function("s1", "relu_forward", ["x_input"])
+    for keys in (["x"], "x_input", []):
+        with pytest.raises(RangeError, match=r"expected arg_keys \['x_input'\] for relu_forward, got"):
+            am.test_student_function("s1", relu_forward, keys)
+    with pytest.raises((RangeError, ArgumentError), match="username"):
+        am.test_student_function("", relu_forward, ["x_input"])
+    assert not list(tmp_path.iterdir())
+
+
+def test_where_nothing_can_be_written_the_result_is_printed_all_the_same(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("TINYGRAD_AUTOMARK_DB", str(tmp_path / "no" / "such" / "folder.sqlite"))
+    assert am.test_student_function("s1", relu_forward, ["x_input"]).passed
+    out = capsys.readouterr().out
+    assert out.startswith("relu_forward: passed")
+    assert "\nnot recorded: " in out
+
+
+def test_a_seed_repeats_a_run(capsys):
+    def wrong(x_input):
+        return np.maximum(x_input, 0) + (np.abs(x_input) > 9.9)
+
+    wrong.__name__ = "relu_forward"
+    first = am.test_student_function("s1", wrong, ["x_input"])
+    again = am.test_student_function("s1", wrong, ["x_input"], seed=first.seed)
+    assert (first.reason, first.seed) == (again.reason, again.seed)
+    assert mark(relu_forward).seed != mark(relu_forward).seed
+    capsys.readouterr()
+
+
+def endless(x_input):
+    while True:
+        pass
+
+
+@pytest.mark.parametrize("where", ["main thread", "worker thread"])
+def test_an_endless_loop_ends_at_the_limit(where):
+    results = []
+
+    def run():
+        results.append(mark(endless, TASKS["relu_forward"], 0, seconds=0.3))
+
+    if where == "worker thread":
+        thread = threading.Thread(target=run)
+        thread.start()
+        thread.join(60)
+    else:
+        run()
+    assert results[0].kind == "time limit"
+    assert "had not returned after 0.3 seconds" in results[0].reason
+
+
+def test_pytest_takes_it_for_no_test(tmp_path):
+    (tmp_path / "test_mine.py").write_text(
+        "from tinygrad_np.automark import test_student_function\n\ndef test_one():\n    assert test_student_function\n"
+    )
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_mine.py"]
+    out = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert "1 passed" in out.stdout
+
+
+# --- a student's folder -----------------------------------------------------------------------------------------------
+
+
+def test_the_courses_imports_work_in_a_folder_that_is_set_up(tmp_path):
+    assert cli.main(["course", "week1"]) == 0
+    script = (
+        "from Blocks import *\nimport automark as am\nam.get_progress('s1')\n"
+        "am.test_student_function('s1', relu_forward, ['x_input'])\nprint(SequentialNN().forward(3))\n"
+    )
+    out = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=tmp_path / "week1"
+    ).stdout
+    assert "relu_forward: passed" in out
+    assert (tmp_path / "week1" / "automark.sqlite").exists()
+
+
+def test_no_file_is_ever_replaced(tmp_path, capsys):
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "Blocks.py").write_text("mine")
+    assert cli.main(["course", "mine"]) == 2
+    assert "Blocks.py already there" in capsys.readouterr().err
+    assert (mine / "Blocks.py").read_text() == "mine"
+    assert not (mine / "automark.py").exists()
+    with pytest.raises(RangeError, match="expected a folder, got the file"):
+        set_up(mine / "Blocks.py")

@@ -1,0 +1,464 @@
+"""Claims that the other tests leave open: options passed on, refusals by name, numbers that are no arrays, orders above
+the first, and what the engine does for functions of anybody's."""
+
+import numpy as np
+import pytest
+
+import tinygrad_np as tg
+from tinygrad_np import buffers
+from tinygrad_np.derived import Derived
+from tinygrad_np.errors import ArgumentError, DtypeError, ShapeError, TinygradError
+from tinygrad_np.ops.placing import _integers
+from tinygrad_np.ops.reductions import _weights
+from tinygrad_np.signatures import spelt
+
+
+def leaf(value, dtype=float):
+    return tg.tensor(value, dtype, requires_grad=True)
+
+
+# --- options are passed on --------------------------------------------------------------------------------------------
+
+
+def test_a_stable_sort_keeps_the_order_of_ties():
+    x = np.random.default_rng(0).integers(3, size=1000).astype(float)
+    np.testing.assert_array_equal(tg.argsort(x, stable=True), np.argsort(x, stable=True))
+
+
+@pytest.mark.parametrize("f", [tg.sum, tg.prod, tg.mean, tg.var, tg.std, tg.cumsum, tg.cumprod])
+def test_reduced_in_another_dtype(f):
+    assert f(np.array([1.0, 2.0]), dtype=np.float32).dtype == np.float32
+    x = leaf([1.0, 2.0])
+    out = f(x, dtype=np.float32)
+    assert out.dtype == np.float32
+    assert tg.grad(out.sum(), x).dtype == np.float64
+
+
+@pytest.mark.parametrize("join", [tg.stack, tg.concatenate, tg.vstack, tg.hstack])
+def test_joined_in_another_dtype(join):
+    parts = [leaf([1.0, 2.0]), leaf([3.0, 4.0])]
+    out = join(parts, dtype=np.float32)
+    assert out.dtype == np.float32
+    assert tg.grad(out.sum(), parts[0]).dtype == np.float64
+    with pytest.raises(TinygradError, match=f"^{join}: "):
+        join(parts, dtype=np.float32, casting="safe")
+
+
+@pytest.mark.parametrize("f", [tg.nansum, tg.nanprod, tg.nanmean, tg.nancumsum, tg.nancumprod])
+def test_what_leaves_out_nan_takes_a_dtype(f):
+    x = np.array([1.0, np.nan, 3.0])
+    assert f(x, dtype=np.float32).dtype == np.float32
+    assert f(leaf(x), dtype=np.float32).dtype == np.float32
+
+
+@pytest.mark.parametrize("f", [tg.nansum, tg.nanprod, tg.nancumsum, tg.nancumprod])
+@pytest.mark.parametrize("x", [[2.0, np.nan, 3.0], [np.nan, np.nan]], ids=str)
+def test_nan_takes_no_part(f, x):
+    t = leaf(x)
+    out = f(t)
+    np.testing.assert_array_equal(out.numpy(), getattr(np, str(f))(x))
+    gradient = tg.grad(out.sum(), t).numpy()
+    np.testing.assert_array_equal(gradient[np.isnan(x)], 0.0)
+
+
+@pytest.mark.parametrize("f", [tg.nansum, tg.nanprod])
+def test_nan_takes_no_part_beside_an_initial_number(f):
+    x = [2.0, np.nan, 3.0]
+    assert f(leaf(x), initial=5.0).item() == getattr(np, str(f))(x, initial=5.0)
+
+
+def test_the_ends_of_differences_are_joined_to_them():
+    found = tg.ediff1d([1.0, 2.0, 4.0], to_begin=0.5, to_end=[7.0, 8.0])
+    assert type(found) is np.ndarray
+    np.testing.assert_array_equal(found, [0.5, 1.0, 2.0, 7.0, 8.0])
+
+
+def test_a_mask_says_where_to_insert():
+    found = tg.insert([1.0, 2.0, 3.0], np.array([True, False, True]), 9.0)
+    np.testing.assert_array_equal(found, [9.0, 1.0, 2.0, 9.0, 3.0])
+
+
+@pytest.mark.skipif(np.lib.NumpyVersion(np.__version__) < "2.2.0", reason="NumPy takes no dict of widths")
+def test_axes_without_a_width_are_not_padded():
+    x = leaf([[1.0, 2.0], [3.0, 4.0]])
+    out = tg.pad(x, {1: (1, 2)})
+    assert out.shape == (2, 5)
+    np.testing.assert_array_equal(tg.grad(out, x, seed=np.arange(10.0).reshape(2, 5)).numpy(), [[1, 2], [6, 7]])
+
+
+def test_a_copy_lies_in_memory_as_asked():
+    x = np.asfortranarray(np.ones((2, 3)))
+    assert tg.copy(x).flags.f_contiguous
+    assert tg.copy(x, order="C").flags.c_contiguous
+
+
+@pytest.mark.parametrize("axis", [1, -1])
+def test_a_bias_of_the_axis_that_is_asked_for(axis):
+    x, b = np.zeros((2, 3, 3)), np.array([1.0, 2.0, 3.0])
+    expected = np.broadcast_to(b[:, None] if axis == 1 else b, x.shape)
+    np.testing.assert_array_equal(tg.add_bias(x, leaf(b), axis).numpy(), expected)
+
+
+@pytest.mark.parametrize("loss", [tg.mse, tg.hinge])
+def test_small_integers_beside_what_needs_a_gradient(loss):
+    pred, true = np.array([[1], [3]], np.uint8), leaf([[-0.5], [0.2]])
+    other = leaf(true.numpy())
+    expected = tg.grad(loss(pred.astype(float), other), other).numpy()
+    np.testing.assert_allclose(tg.grad(loss(pred, true), true).numpy(), expected, rtol=1e-15)
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.int8, np.float16, np.float32])
+def test_both_parts_of_a_number_have_one_dtype(dtype):
+    for part, expected in zip(tg.modf(np.array([1, 2], dtype)), np.modf(np.array([1, 2], dtype)), strict=True):
+        assert part.dtype == expected.dtype
+        np.testing.assert_array_equal(part, expected)
+
+
+# --- refusals, by name and in words that help -------------------------------------------------------------------------
+
+
+MASKED = ["any", "all", *(n + f for n in ("", "nan") for f in ("max", "min", "sum", "prod", "mean", "var", "std"))]
+
+
+@pytest.mark.parametrize("f", [getattr(tg, name) for name in MASKED], ids=str)
+def test_a_mask_of_numbers_is_refused(f):
+    options = {"initial": 0.0} if str(f).endswith(("max", "min")) else {}
+    with pytest.raises(TinygradError, match=f"^{f}: .*expected bools as where="):
+        f([1.0, 2.0], where=[1, 0], **options)
+
+
+@pytest.mark.parametrize("bound", ["min", "max"])
+def test_bounds_given_twice_are_refused(bound):
+    with pytest.raises(ArgumentError, match=r"^clip: expected both"):
+        tg.clip([1.0], 0.0, 2.0, **{bound: 1.0})
+
+
+@pytest.mark.parametrize(("like", "dtype"), [([1, 2], None), ([1.0, 2.0], int)])
+def test_a_value_that_needs_gradients_does_not_fill_integers(like, dtype):
+    with pytest.raises(DtypeError, match=r"^full_like: "):
+        tg.full_like(like, leaf(3.0), dtype)
+    assert tg.full_like(like, leaf(3.0), float).requires_grad
+
+
+def test_places_in_one_number_are_refused_in_our_words():
+    with pytest.raises(ShapeError, match=r"^nonzero: expected an array with axes"):
+        tg.nonzero(np.array(3.0))
+
+
+@pytest.mark.parametrize("empty", [([], [1.0]), ([1.0], [])])
+def test_empty_vectors_are_not_correlated(empty):
+    with pytest.raises(ShapeError, match=r"^correlate: expected two vectors that are not empty"):
+        tg.correlate(*empty)
+
+
+def test_bools_have_no_sign():
+    with pytest.raises(TinygradError, match=r"^positive: "):
+        tg.positive(np.array([True]))
+
+
+def test_biases_that_are_no_vector_are_refused():
+    with pytest.raises(ShapeError, match=r"^add_bias: "):
+        tg.add_bias(np.ones((2, 3, 3)), np.ones((3, 3)))
+
+
+@pytest.mark.parametrize("layer", [tg.dense, tg.dense_relu])
+def test_a_layer_of_a_number_is_refused_in_our_words(layer):
+    with pytest.raises(ShapeError, match=f"^{layer}: expected x "):
+        layer(1.0, np.ones((1, 1)), np.ones(1))
+
+
+# --- numbers that are no arrays ---------------------------------------------------------------------------------------
+
+
+def test_python_numbers_are_taken():
+    np.testing.assert_array_equal(tg.keep_where(2.0, np.array([True, False])), [2.0, 0.0])
+    assert tg.power(2.0, 3.0) == 8.0
+    np.testing.assert_array_equal(tg.ravel(3.0), [3.0])
+    assert tg.transpose(3.0) == 3.0
+    assert tg.astype(3.0, int).dtype == int
+    for f, axes in (tg.swapaxes, (0, 1)), (tg.rollaxis, (0,)):
+        with pytest.raises(TinygradError, match=f"^{f}: "):
+            f(3.0, *axes)
+
+
+def test_small_unsigned_parameters_do_not_wrap_around():
+    assert tg.tile(np.zeros(3), np.uint8(200)).shape == (600,)
+    assert _integers(np.uint8(200))[0] * 3 == 600
+    x = np.arange(4.0).reshape(2, 2)
+    for k in (1, 3):
+        t = leaf(x)
+        np.testing.assert_array_equal(tg.grad(tg.rot90(t, np.uint8(k)), t, seed=tg.rot90(x, k)).numpy(), x)
+
+
+def test_an_empty_list_takes_nothing():
+    assert tg.take([1.0, 2.0], []).shape == (0,)
+    assert tg.take(leaf([1.0, 2.0]), []).shape == (0,)
+
+
+def test_a_number_takes_one_entry():
+    x = leaf([1.0, 2.0])
+    np.testing.assert_array_equal(tg.grad(tg.take(x, 1), x).numpy(), [0.0, 1.0])
+
+
+def test_blocks_of_more_axes_than_lists():
+    rows = np.arange(4.0).reshape(2, 2)
+    for blocks in ([rows, rows[:, :1]], [[1.0, rows[0]]], [[rows], [rows[0]]], [rows[0], np.ones((1, 1, 2))]):
+        np.testing.assert_array_equal(tg.block(blocks), np.block(blocks))
+
+
+def test_a_list_is_made_unique():
+    np.testing.assert_array_equal(tg.unique([3.0, 1.0, 3.0]), [1.0, 3.0])
+
+
+@pytest.mark.parametrize("f", [tg.max, tg.min])
+def test_an_initial_number_ties_in_the_dtype_of_the_result(f):
+    x = leaf([0.1], np.float32)
+    np.testing.assert_array_equal(tg.grad(f(x, initial=np.float64(0.1)), x).numpy(), [0.5])
+
+
+def test_a_list_chooses():
+    x = leaf([1.0, 2.0])
+    np.testing.assert_array_equal(tg.grad(tg.choose([0, 1], [x * 3, x * 5]).sum(), x).numpy(), [3.0, 5.0])
+
+
+# --- indices are what they were when the call was made ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x, i: tg.add_at(x * x, i, x[:2]),
+        lambda x, i: tg.set_at(x * x, i, x[:2]),
+        lambda x, i: tg.choose(i, [x[:2] * 2, x[1:] * 3, x[:2] * x[1:]]),
+    ],
+    ids=["add_at", "set_at", "choose"],
+)
+def test_an_index_that_is_changed_later_changes_no_gradient(f):
+    x, i = leaf([1.0, 2.0, 3.0]), tg.tensor([0, 1])
+    expected = tg.grad(f(x, np.array([0, 1])).sum(), x).numpy()
+    out = f(x, i).sum()
+    i.data = np.array([2, 2])
+    np.testing.assert_array_equal(tg.grad(out, x).numpy(), expected)
+
+
+# --- slopes -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_step_takes_its_height_from_h0():
+    h0 = leaf([0.5, 0.5])
+    gradient = tg.grad(tg.heaviside(np.array([0.0, 1.0]), h0), h0, seed=np.array([2.5, 2.5]))
+    np.testing.assert_array_equal(gradient.numpy(), [2.5, 0.0])
+
+
+@pytest.mark.parametrize("step", [tg.sign, tg.floor, tg.ceil, tg.rint, tg.trunc, tg.fix, tg.round], ids=str)
+def test_the_slope_of_a_step_is_a_zero_that_can_be_differentiated(step):
+    x, w = leaf([0.3, 1.7]), leaf([1.0, 2.0])
+    slope = tg.grad((step(x) * w).sum(), x, create_graph=True)
+    assert slope.requires_grad
+    np.testing.assert_array_equal(tg.grad(slope.sum(), w).numpy(), [0.0, 0.0])
+
+
+def test_the_slope_of_a_remainder_is_a_whole_number():
+    """However the quotient is rounded."""
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=1000) * 100, leaf(rng.normal(size=1000))
+    slopes = tg.grad(tg.fmod(x, y).sum(), y).numpy()
+    np.testing.assert_array_equal(slopes, np.rint(slopes))
+
+
+def test_nothing_has_no_weight():
+    np.testing.assert_array_equal(_weights([-np.inf, -np.inf], 0), [0.0, 0.0])
+
+
+def test_biases_of_very_many_rows():
+    b = leaf([1.0, 2.0])
+    gradient = tg.grad(tg.add_bias(np.ones((70_000, 2)), b), b, seed=np.full((70_000, 2), 0.5))
+    np.testing.assert_array_equal(gradient.numpy(), [35_000.0, 35_000.0])
+
+
+# --- the engine -------------------------------------------------------------------------------------------------------
+
+
+def halves(x):
+    """Half of it."""
+    if x is None:
+        raise ValueError("nothing to halve")
+    return x / 2
+
+
+def test_a_derived_function_is_what_it_was_made_of():
+    made = Derived(halves)
+    assert made.__name__ == "halves"
+    assert made.__doc__ == "Half of it."
+    assert made.__wrapped__ is halves
+
+
+def test_parameters_are_spelt_as_they_are_given():
+    def f(x: int, /, y: float = 1.0, *, z: str = "a") -> None: ...
+
+    assert spelt(f) == "(x, y=1.0, *, z='a')"
+
+
+def test_what_goes_wrong_in_a_derived_function_is_told_with_its_name():
+    with pytest.raises(TinygradError, match=r"^halves: nothing to halve"):
+        Derived(halves)(None)
+    with pytest.raises(ArgumentError, match=r"^halves: expected arguments"):
+        Derived(halves)(1, 2)
+
+
+@tg.primitive(sequence=True)
+def joined(arrays, /):
+    return np.concatenate(arrays)
+
+
+joined.def_vjp(arrays=lambda g, arrays_shape: [g[:1], g[1:]])
+
+
+@pytest.mark.parametrize("single", [5, np.array(1.0), tg.tensor(1.0), leaf(1.0)], ids=str)
+def test_a_sequence_is_not_one_number(single):
+    with pytest.raises(TinygradError, match=r"^joined: "):
+        joined(single)
+
+
+def test_a_sequence_holds_real_numbers_alone_beside_a_tensor():
+    """Even where the function itself would make real ones of them."""
+
+    @tg.primitive(sequence=True)
+    def real_parts(arrays, /):
+        return np.concatenate([a.real for a in arrays])
+
+    real_parts.def_vjp(arrays=lambda g, arrays_shape: [g[:1], g[1:]])
+    for other in np.array([2.0]), [2.0], np.array([2.0]).view(type("Sub", (np.ndarray,), {})):
+        np.testing.assert_array_equal(real_parts([leaf([1.0]), other]).numpy(), [1.0, 2.0])
+    with pytest.raises(TinygradError, match=r"^real_parts: "):
+        real_parts([leaf([1.0]), np.ma.masked_array([2.0], [True])])
+    with pytest.raises(TinygradError, match=r"^real_parts: "):
+        real_parts([leaf([1.0]), np.array([1j])])
+
+
+def test_the_kernel_that_was_given_last_is_used():
+    @tg.primitive
+    def double(x, /):
+        return x * 2
+
+    double.def_vjp(x=lambda g: g * 2)
+    x, seen = leaf([1.0]), []
+
+    def slope():
+        return tg.grad(double(x).sum(), x).item()
+
+    def kernel(number):
+        def forward(lend, x):
+            seen.append(("forward", number))
+            return (x * 2,)
+
+        def backward(lend, g, live):
+            seen.append(("backward", number))
+            return (g * 2,)
+
+        return forward, backward
+
+    assert slope() == 2
+    for number in 1, 2:
+        double.def_kernel(*kernel(number))
+        assert slope() == 2
+    assert seen == [("forward", 1), ("backward", 1), ("forward", 2), ("backward", 2)]
+
+
+def test_a_parameter_given_by_keyword_alone():
+    @tg.primitive
+    def scaled(x, /, power=1, plus=0, *, by=2.0):
+        return x**power * by + plus
+
+    scaled.def_vjp(x=lambda g, x, power, by: g * (by * power * x ** (power - 1)))
+    x = leaf([3.0])
+    for out, value, slope in (scaled(x), 6, 2), (scaled(x, 2), 18, 12), (scaled(x, 2, 1, by=5.0), 46, 30):
+        assert out.item() == value
+        assert tg.grad(out, x, seed=[1.0]).item() == slope
+    with pytest.raises(ArgumentError, match=r"^scaled: "):
+        scaled(x, 2, 1, 5.0)
+
+
+def test_rules_that_are_recorded_get_a_tensor():
+    seen = []
+
+    @tg.primitive
+    def same(x, /):
+        return x + 0
+
+    same.def_vjp(x=lambda g: seen.append(type(g)) or g)
+    x = leaf([1.0])
+    tg.grad(same(x), x, seed=np.ones(1))
+    tg.grad(same(x), x, seed=np.ones(1), create_graph=True)
+    assert seen == [np.ndarray, tg.Tensor]
+
+
+def test_what_a_pool_lends_is_told_from_other_arrays():
+    lent = buffers.Pool().lend((100, 100), np.dtype(float))
+    assert buffers.is_lent(lent)
+    assert buffers.is_lent(lent[1:])
+    assert not buffers.is_lent(np.empty(3)[1:])
+    assert not buffers.is_lent(None)
+
+
+def test_a_pool_lends_what_is_large():
+    pool = buffers.Pool()
+    assert pool.lend((buffers.LARGE // 8,), np.dtype(float)) is not None
+    assert pool.lend((buffers.LARGE // 8 - 1,), np.dtype(float)) is None
+
+
+@pytest.mark.parametrize("bits", [63, 64, 65, 100])
+def test_large_whole_numbers_beside_a_tensor(bits):
+    assert (leaf([1.0]) * 2**bits).item() == 2.0**bits
+
+
+# --- offsets, places and what is counted ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("offset", [-2, -1, 1, 2])
+@pytest.mark.parametrize("shape", [(3, 4), (4, 3), (2, 4, 3)])
+def test_diagonals_beside_the_main_one_have_their_own_gradient(shape, offset):
+    x = leaf(np.arange(np.prod(shape), dtype=float).reshape(shape))
+    out = tg.diagonal(x, offset)
+    np.testing.assert_array_equal(out.numpy(), np.diagonal(x.numpy(), offset))
+    found = tg.grad(out, x, seed=out.numpy()).numpy()
+    kept = np.isin(x.numpy(), out.numpy())
+    np.testing.assert_array_equal(found, np.where(kept, x.numpy(), 0))
+
+
+@pytest.mark.parametrize("offset", [-2, 1, 3])
+def test_a_vector_beside_the_main_diagonal(offset):
+    x = leaf([1.0, 2.0, 3.0])
+    out = tg.diag(x, offset)
+    np.testing.assert_array_equal(out.numpy(), np.diag(x.numpy(), offset))
+    np.testing.assert_array_equal(tg.grad(out, x, seed=out.numpy()).numpy(), [1.0, 2.0, 3.0])
+
+
+@pytest.mark.parametrize("equal_nan", [True, False])
+def test_whether_nan_equals_nan_is_passed_on(equal_nan):
+    x = [np.nan, 1.0, np.nan, 1.0]
+    expected = np.unique(x, equal_nan=equal_nan)
+    np.testing.assert_array_equal(tg.unique(leaf(x), equal_nan=equal_nan).numpy(), expected)
+    assert len(expected) == (2 if equal_nan else 3)
+
+
+@pytest.mark.parametrize("write", [tg.add_at, tg.set_at])
+@pytest.mark.parametrize("value", [1.0, leaf(1.0)], ids=["number", "tensor"])
+def test_writing_beyond_the_end_is_refused(write, value):
+    with pytest.raises(TinygradError, match=f"^{write}: .*out of bounds"):
+        write(leaf([1.0, 2.0]), 5, value)
+
+
+def test_what_is_written_may_have_axes_of_one_in_front():
+    x, value = leaf(np.zeros((3, 2))), leaf(np.ones((1, 1, 2)))
+    out = tg.set_at(x, 1, value)
+    np.testing.assert_array_equal(out.numpy(), [[0, 0], [1, 1], [0, 0]])
+    assert tg.grad(out.sum(), value).shape == (1, 1, 2)
+
+
+def test_truth_of_small_integers_is_what_it_says():
+    scores = leaf([[0.5, 1.5], [2.0, -1.0]])
+    truth = np.array([[0, 1], [1, 0]])
+    exact = tg.cross_entropy(scores, truth.astype(float)).item()
+    for dtype in (np.int8, np.uint8, bool):
+        assert tg.cross_entropy(scores, truth.astype(dtype)).item() == exact

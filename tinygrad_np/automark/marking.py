@@ -1,0 +1,352 @@
+"""Marking one function: all its cases, strictly, and a reason that its author can work with."""
+
+from __future__ import annotations
+
+import copy
+import linecache
+import secrets
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tinygrad_np.automark.limits import TimeLimit, limited
+from tinygrad_np.automark.results import Result
+from tinygrad_np.automark.tasks import TASKS, Gradient, Task
+from tinygrad_np.values import Array
+from tinygrad_np.verify.diagnosis import EXPLANATIONS, OF_VALUES, Case, Explanation, diagnose, other_argument
+from tinygrad_np.verify.report import shown
+from tinygrad_np.verify.smallest import smallest
+from tinygrad_np.verify.subjects import Subject
+
+CLOSE = 1e-5
+"""How close values must be, relative and absolute: the course's tolerance."""
+
+TELLING = 6
+"""How many failing cases are looked into."""
+
+
+class Wrong(NamedTuple):
+    """One failing case: what it was called with, and the first thing that is wrong."""
+
+    arguments: tuple[Any, ...]
+    special: str  # see Task.cases
+    kind: str
+    text: str
+    got: Any = None
+    expected: Any = None
+
+
+def mark(
+    function: Callable[..., Any], task: Task | None = None, seed: int | None = None, seconds: float = 10.0
+) -> Result:
+    """Run a function on all cases of its task, and say what is wrong with it.
+
+    Parameters
+    ----------
+    function
+        To be marked.
+    task
+        What it must do; without it, the task of its name.
+    seed
+        Of the hidden cases; drawn by the system without it.
+    seconds
+        After which it is stopped; see `tinygrad_np.automark.limits.limited` for what can be.
+
+    Returns
+    -------
+    Result
+
+    Examples
+    --------
+    >>> def relu_forward(x_input):
+    ...     return abs(x_input)
+    >>> result = mark(relu_forward, seed=0)
+    >>> result.passed, result.seed
+    (False, 0)
+    """
+    task = TASKS[function.__name__] if task is None else task
+    seed = secrets.randbits(32) if seed is None else seed
+    start, marking = time.perf_counter(), Marking(function, task, seed)
+    try:
+        reason, kind = limited(marking.run, seconds)
+    except TimeLimit:
+        reason, kind = marking.so_far(seconds)
+    passed = not kind
+    return Result(task.name, passed, reason, kind, marking.count, seed, time.perf_counter() - start)
+
+
+class Marking:
+    """A function on its way through the cases; keeps what was found, should time run out."""
+
+    def __init__(self, function: Callable[..., Any], task: Task, seed: int) -> None:
+        self.function, self.task, self.seed = function, task, seed
+        self.count = 0
+        self.current: tuple[Any, ...] = ()
+        self.wrong: list[Wrong] = []
+
+    def run(self) -> tuple[str, str]:
+        """The reason and kind of a mistake; two empty texts if there is none."""
+        if self.task.check is not None:
+            return self._checked()
+        for special, arguments in self.task.cases(self.seed):
+            self.count += 1
+            found = self.tried(arguments, special)
+            if found is not None:
+                self.wrong.append(found)
+        if not self.wrong:
+            return "", ""
+        return self.explained()
+
+    def so_far(self, seconds: float) -> tuple[str, str]:
+        """What to say when time has run out."""
+        if self.wrong:
+            return self._told(_smallest_of(self.wrong), ""), self.wrong[0].kind
+        called = self._called(self.current)
+        text = f"  {called}\n  it had not returned after {seconds:g} seconds: does a loop in it ever end?"
+        return text, "time limit"
+
+    def _checked(self) -> tuple[str, str]:
+        assert self.task.check is not None
+        self.count = 1
+        try:
+            text = self.task.check(self.function, np.random.default_rng(self.seed))
+        except Exception as error:
+            return self._exception(error), "exception"
+        return (f"  {text}", "value") if text else ("", "")
+
+    # --- one case -----------------------------------------------------------------------------------------------------
+
+    def tried(self, arguments: tuple[Any, ...], special: str = "any") -> Wrong | None:
+        """The first thing that is wrong with what the function makes of these arguments."""
+        self.current = arguments
+        given, expected = copy.deepcopy(arguments), self.task.reference(*copy.deepcopy(arguments))
+        try:
+            with np.errstate(all="ignore"):
+                got = self.function(*given)
+        except (Exception, SystemExit) as error:
+            return Wrong(arguments, special, "exception", self._exception(error))
+        kind, text = difference(got, expected)
+        if not kind and (changed := _changed(self.task.arguments, arguments, given)):
+            kind, text = "input modified", f"it changes its argument {changed}; work on a copy of it"
+        return Wrong(arguments, special, kind, text, got, expected) if kind else None
+
+    def _exception(self, error: BaseException) -> str:
+        """The error with the line of the function's own file that it came from."""
+        code = getattr(self.function, "__code__", None)
+        frames = traceback.extract_tb(error.__traceback__)
+        own = [frame for frame in frames if code is not None and frame.filename == code.co_filename]
+        told = f"it ends with {type(error).__name__}: {error}"
+        if not own:
+            return told
+        number = own[-1].lineno or 0
+        line = (own[-1].line or linecache.getline(own[-1].filename, number)).strip()
+        return f"{told}\n  in line {number} of {own[-1].name}: {line}"
+
+    # --- why ----------------------------------------------------------------------------------------------------------
+
+    def explained(self) -> tuple[str, str]:
+        """The smallest failing case and, if one explanation fits all that fail, why."""
+        first = self.wrong[0]
+        kind, why = first.kind, ""
+        if first.kind in ("value", "shape"):
+            kind, why = self._why()
+        return self._told(self._smaller(_smallest_of(self.wrong)), why), kind
+
+    def _why(self) -> tuple[str, str]:
+        failing = [w for w in self.wrong if w.kind in ("value", "shape")]
+        if all(w.special == "integers" for w in self.wrong):
+            return (
+                "integers",
+                "it is wrong for arrays of integers alone: does it write fractions into an array of integers?",
+            )
+        told = sorted(failing, key=lambda w: _size(w.arguments), reverse=True)
+        cases = [case for w in told[:TELLING] if (case := self._case(w)) is not None]
+        found = diagnose(cases, self._explanations()) if cases else None
+        if found is not None:
+            return found.kind, f"most likely: {WORDS.get(found.kind, found.text)}"
+        if cases and all(_only_at_kinks(case) for case in cases):
+            return (
+                "kink",
+                "it is right but where the function has a kink (as at exactly 0): read again what holds there",
+            )
+        if (own := self._own_forward()) is not None:
+            return "own forward", own
+        return first_kind(failing), ""
+
+    def _explanations(self) -> Sequence[Explanation]:
+        if self.task.gradient is None:
+            return OF_VALUES
+        is_loss = self.task.gradient.g is None
+        return [explain for explain in EXPLANATIONS if explain is not other_argument or not is_loss]
+
+    def _case(self, wrong: Wrong) -> Case | None:
+        """The case as verify sees it: gradients beside differences of the right forward; values beside the expected."""
+        try:
+            got = np.asarray(wrong.got, float)
+            if self.task.gradient is None:
+                return Case.of_values(self._inputs(wrong.arguments), got, np.asarray(wrong.expected, float))
+            return _gradient_case(self.task, self.task.gradient, wrong.arguments, got)
+        except (TypeError, ValueError):
+            return None
+
+    def _inputs(self, arguments: tuple[Any, ...]) -> list[tuple[str, Array]]:
+        return [(name, a) for name, a in zip(self.task.arguments, arguments, strict=True) if isinstance(a, np.ndarray)]
+
+    def _own_forward(self) -> str | None:
+        """Whether the function is the gradient of its author's own forward, which is wrong then."""
+        gradient = self.task.gradient
+        if gradient is None:
+            return None
+        name = gradient.forward.__name__
+        own = getattr(self.function, "__globals__", {}).get(name)
+        if own is None or own is gradient.forward:
+            return None
+        theirs = gradient._replace(forward=own)
+        for wrong in self.wrong[:TELLING]:
+            try:
+                case = _gradient_case(self.task, theirs, wrong.arguments, np.asarray(wrong.got, float))
+            except Exception:
+                return None
+            if not case.same(case.analytic, case.numeric):
+                return None
+        return f"it is the gradient of your own {name}, which is not what the task asks for: mend {name} first"
+
+    def _smaller(self, wrong: Wrong) -> Wrong:
+        """A case with fewer and simpler numbers that fails in the same way."""
+        places = [i for i, a in enumerate(wrong.arguments) if isinstance(a, np.ndarray)]
+        best = wrong
+
+        def fails(arrays: Sequence[Array]) -> bool:
+            nonlocal best
+            arguments = list(wrong.arguments)
+            for i, array in zip(places, arrays, strict=True):
+                arguments[i] = array.astype(wrong.arguments[i].dtype)
+            try:
+                found = self.tried(tuple(arguments), wrong.special)
+            except Exception:  # the task itself does not take these arguments
+                return False
+            if found is None or found.kind != wrong.kind:
+                return False
+            best = found
+            return True
+
+        if places:
+            smallest([wrong.arguments[i] for i in places], fails, tries=100)
+        return best
+
+    # --- in words -----------------------------------------------------------------------------------------------------
+
+    def _called(self, arguments: tuple[Any, ...]) -> str:
+        return "for " + ", ".join(f"{n} = {_spelt(a)}" for n, a in zip(self.task.arguments, arguments, strict=False))
+
+    def _told(self, wrong: Wrong, why: str) -> str:
+        lines = [self._called(wrong.arguments)]
+        if wrong.kind not in ("exception", "input modified", "nothing", "no array"):
+            lines.append(f"expected {_spelt(wrong.expected)}")
+            lines.append(f"got      {_spelt(wrong.got)}")
+        lines += [wrong.text, why]
+        return "\n".join(f"  {line}" for line in lines if line)
+
+
+# --- comparing --------------------------------------------------------------------------------------------------------
+
+
+def difference(got: Any, expected: Any) -> tuple[str, str]:
+    """The kind of difference and a text; two empty texts if there is none. Shapes must be the same, values close."""
+    if got is None:
+        return "nothing", "it returns nothing: is the return line missing?"
+    if isinstance(got, (list, tuple)) or not isinstance(got, (np.ndarray, np.generic, int, float, complex)):
+        return "no array", f"it returns a {type(got).__name__}, not an array of numbers"
+    right, found = np.asarray(expected), np.asarray(got)
+    if found.dtype.kind not in "fiub" or type(got) is np.matrix:
+        return "no array", f"it returns {found.dtype} values, not an array of real numbers"
+    if found.shape != right.shape:
+        scalar = "a number" if right.shape == () else f"shape {right.shape}"
+        return "shape", f"expected {scalar}, got shape {found.shape}"
+    with np.errstate(all="ignore"):
+        near = np.abs(found - right.astype(float)) <= CLOSE + CLOSE * np.abs(right)
+    off = ~(near | (found == right) | (np.isnan(found.astype(float)) & np.isnan(right.astype(float))))
+    if not off.any():
+        return "", ""
+    index = tuple(int(i[0]) for i in np.nonzero(np.atleast_1d(off)))[: right.ndim]
+    where = f"at {list(index)}: " if index else ""
+    count = f" ({int(off.sum())} of {off.size} entries are wrong)" if off.size > 1 else ""
+    return "value", f"{where}expected {right[index]:.6g}, got {found[index]:.6g}{count}"
+
+
+def _changed(names: Sequence[str], before: tuple[Any, ...], after: tuple[Any, ...]) -> str | None:
+    """The name of an argument that is not what it was."""
+    for name, a, b in zip(names, before, after, strict=True):
+        pairs = [(a, b)] if not isinstance(a, list) else list(zip(a, b, strict=False))
+        if isinstance(a, list) and len(a) != len(b):
+            return name
+        if any(np.shape(x) != np.shape(y) or not np.array_equal(x, y, equal_nan=True) for x, y in pairs):
+            return name
+    return None
+
+
+def _gradient_case(task: Task, gradient: Gradient, arguments: tuple[Any, ...], got: Array) -> Case:
+    """A gradient beside differences of a forward."""
+    named = dict(zip(task.arguments, arguments, strict=True))
+    arrays = [np.asarray(named[n], float) for n in gradient.arguments]
+    place = gradient.arguments.index(gradient.by)
+
+    def value(*given: Array) -> Array:
+        return np.asarray(gradient.forward(*given, **gradient.fixed), float)
+
+    g = np.ones(()) if gradient.g is None else np.asarray(named[gradient.g], float)
+    subject = Subject(task.name, gradient.arguments, value, lambda *_: [])
+    return Case(subject, arrays, g, place, got)
+
+
+def _only_at_kinks(case: Case) -> bool:
+    """Whether all entries that are wrong have no slope."""
+    known = np.isfinite(case.numeric)
+    return case.in_shape and not known.all() and case.same(case.analytic, case.numeric)
+
+
+def first_kind(failing: Sequence[Wrong]) -> str:
+    """The kind of the first."""
+    return failing[0].kind if failing else "value"
+
+
+def _size(arguments: Sequence[Any]) -> int:
+    return sum(int(np.size(b)) for a in arguments for b in (a if isinstance(a, list) else [a]))
+
+
+def _smallest_of(wrong: Sequence[Wrong]) -> Wrong:
+    same = [w for w in wrong if w.kind == wrong[0].kind]
+    return min(same, key=lambda w: _size(w.arguments))
+
+
+def _spelt(value: Any) -> str:
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_spelt, value)) + "]"
+    if isinstance(value, (np.ndarray, np.generic, float)) and np.asarray(value).dtype.kind in "fiub":
+        return f"{shown(value)}{f' (shape {np.shape(value)})' if np.ndim(value) else ''}"
+    return repr(value) if len(repr(value)) < 200 else f"{repr(value)[:200]} ..."
+
+
+WORDS = {
+    "factor N": "it is too large by a number of things: is there something to be divided by how many there are?",
+    "factor 1/N": "it is divided by a number of things, and should not be",
+    "factor -1": "its sign is the wrong way round",
+    "no gradient": "it is zero everywhere",
+    "transposed": "rows and columns are exchanged",
+    "broadcast not summed": "it has entries for each object, where one sum over all objects is asked for",
+    "summed twice": "too much is added up: entries that should stay apart are one sum",
+    "term missing": "one of two terms is missing",
+    "term doubled": "one of two terms is counted twice",
+    "term of the wrong sign": "one of two terms has the wrong sign",
+    "mask": "the condition is the wrong way round: it is zero where it should not be, and nowhere else",
+    "mask missing": "entries that should be zero are not; the others are right",
+    "other argument": "it is the gradient by another argument",
+    "g ignored": "grad_output is not used: by the chain rule it is a factor",
+    "from output": "it is computed from the output where the input is needed",
+    "not finite": "there are NaN or infinities in it, as from a division by zero",
+    "places": "the numbers are right, but in the wrong places",
+}
+"""What diagnoses are called for a student, without the formula."""
