@@ -276,7 +276,10 @@ def test_or_where_the_environment_says_or_where_the_code_says(tmp_path, monkeypa
 
 
 def test_the_package_does_not_import_sqlite3():
-    check = "import sys, tinygrad_np.automark; print('sqlite3' in sys.modules)"
+    check = (
+        "import sys; before = set(sys.modules); import tinygrad_np.automark; "
+        "print('sqlite3' in set(sys.modules) - before)"
+    )
     done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 

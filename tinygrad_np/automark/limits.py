@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import threading
 import time
 from collections.abc import Callable
@@ -102,15 +103,15 @@ class _Watch:
         self.fired = False
         self._gate = threading.RLock()
         self.close = self._gate.acquire
-        self._done = threading.Event()
+        self._done, self._over = threading.Event(), threading.Event()
         self._watched = threading.get_ident()
         self._raise_in = _raise_in()
-        self._thread = threading.Thread(target=self._run, name="time limit", daemon=True)
 
     def start(self) -> None:
+        """Begin to watch. ``Thread.start`` would wait for the new thread, and for ever if a _Stop comes just then."""
         if self._raise_in is not None:
             try:
-                self._thread.start()
+                _thread.start_new_thread(self._run, ())
             except RuntimeError:  # no threads here, or no more of them
                 self._raise_in = None
 
@@ -119,11 +120,12 @@ class _Watch:
         if self.fired and self._raise_in is not None:
             with suppress(_Stop):
                 self._raise_in(self._watched, _Stop)  # in the place of one that may be on its way
-                while True:
+                for _ in range(1000):
                     time.sleep(0)
         self._done.set()
-        while self._thread.is_alive():
-            self._thread.join(_FIRST_PAUSE)  # not longer: under a tracer, Python 3.11 holds it up while a _Stop waits
+        for _ in range(20 if self._raise_in is not None else 0):
+            if self._over.wait(_FIRST_PAUSE):  # not longer: under a tracer, Python 3.11 holds it up while a _Stop waits
+                break
 
     def error(self) -> TimeLimit:
         return TimeLimit(
@@ -133,16 +135,17 @@ class _Watch:
 
     def _run(self) -> None:
         pause = self.seconds
-        while not self._done.wait(pause):
-            if not self._gate.acquire(blocking=False):
-                return
-            try:
-                assert self._raise_in is not None
-                pause = min(2 * pause, _LONGEST_PAUSE) if self.fired else _FIRST_PAUSE
-                self.fired = True
-                self._raise_in(self._watched, _Stop)
-            finally:
-                self._gate.release()
+        try:
+            while not self._done.wait(pause) and self._gate.acquire(blocking=False):
+                try:
+                    assert self._raise_in is not None
+                    pause = min(2 * pause, _LONGEST_PAUSE) if self.fired else _FIRST_PAUSE
+                    self.fired = True
+                    self._raise_in(self._watched, _Stop)
+                finally:
+                    self._gate.release()
+        finally:
+            self._over.set()
 
 
 def _raise_in() -> Callable[[int, type[BaseException]], Any] | None:
