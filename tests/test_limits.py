@@ -249,7 +249,8 @@ def test_a_recursion_without_end_is_pythons_own_error():
 
 def test_ctrl_c_ends_it_as_usual():
     program = (
-        "import _thread, threading\n"
+        "import _thread, signal, threading\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)  # it may have been ignored by who started us\n"
         "from tinygrad_np.automark.limits import limited\n"
         "def endless():\n"
         "    threading.Thread(target=_thread.interrupt_main).start()\n"
