@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from tinygrad_np.strategies import choices
 
 import tinygrad_np as tg
 from tinygrad_np import verify
 from tinygrad_np.errors import ArgumentError, DtypeError, GraphError, IndexRangeError, RangeError, StaleError
+from tinygrad_np.strategies import choices
 
 # --- any index --------------------------------------------------------------------------------------------------------
 

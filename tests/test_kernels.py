@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tinygrad_np.strategies import choices
 
 import tinygrad_np as tg
 from tests.test_registry import FACTS, PRIMITIVES, call, draw, live_places, without_kernel
 from tinygrad_np import buffers, codegen, nn, optim
 from tinygrad_np.buffers import Pool, allocate, alone
 from tinygrad_np.facts import Trial
+from tinygrad_np.strategies import choices
 from tinygrad_np.verify.checks import LAYOUTS
 
 KERNELS = [primitive for primitive in PRIMITIVES if primitive.kernel is not None]
