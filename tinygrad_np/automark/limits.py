@@ -39,6 +39,7 @@ def limited(call: Callable[[], T], seconds: float) -> T:
     What cannot be ended is one long call into C, such as ``time.sleep`` or the inverse of a large matrix: `TimeLimit`
     is raised once it returns. Nor can a loop all of whose work is inside of a bare ``except``, for sure. Only a process
     of its own, which can be killed, limits these. Where Python is not CPython, or has no threads, nothing is limited.
+    One call is limited at a time in a thread: a limit within a limit is not promised to hold.
 
     Parameters
     ----------
