@@ -144,8 +144,7 @@ def elsewhere(case: Case) -> Fits:
 def not_summed(case: Case) -> Fits:
     """Of the broadcast shape, and right once it is summed."""
     shape = case.x.shape
-    wide = (axes for axes in _some_axes(case.analytic) if any(case.analytic.shape[i] > 1 for i in axes))
-    sums = (case.analytic.sum(axis=axes) for axes in wide)
+    sums = (case.analytic.sum(axis=axes) for axes in _some_axes(case.analytic))
     fitting = (t.reshape(shape) for t in sums if [n for n in t.shape if n != 1] == [n for n in shape if n != 1])
     if not case.in_shape and any(case.same(total, case.numeric) for total in fitting):
         yield Diagnosis("broadcast not summed", "it is not summed over the axes that were broadcast")
