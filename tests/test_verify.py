@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import tinygrad_np as tg
-from tinygrad_np import facts, verify
+from tinygrad_np import cli, facts, verify
 from tinygrad_np.errors import ArgumentError, DtypeError, RangeError, RuleError
 from tinygrad_np.facts import Convention, Facts, Trial, known, unary
 from tinygrad_np.primitives import Kernel
@@ -531,3 +531,21 @@ def test_the_catalogue_has_every_kind_of_explanation():
     assert kinds >= {"factor 2", "factor 1/2", "factor N", "factor 1/N", "factor -1", "factor", "transposed"}
     assert kinds >= {"broadcast not summed", "summed twice", "term missing", "term doubled", "mask", "dtype"}
     assert kinds >= {"other argument", "g ignored", "from output", "input modified"}
+
+
+# --- the command ------------------------------------------------------------------------------------------------------
+
+
+def test_the_command_checks_functions_by_name(capsys):
+    assert cli.main(["verify", "softmax", "--jobs", "1"]) == 0
+    assert capsys.readouterr().out == "1 functions by 1 seeds: 0 wrong\n"
+    assert cli.main(["verify", "softmix"]) == 2
+    assert "expected names of functions, as softmax, got softmix" in capsys.readouterr().err
+
+
+def test_the_command_prints_the_catalogue(capsys, monkeypatch):
+    monkeypatch.setattr(catalogue, "MISTAKES", MISTAKES[:2])
+    assert cli.main(["verify", "sin", "--catalogue", "--seeds", "1", "--jobs", "1"]) == 0
+    out = capsys.readouterr().out
+    assert "the 2 of the square is forgotten" in out
+    assert "2 mistakes, caught 2 of 2 times; 2 of 2 diagnoses right (100.0%), 0 wrong" in out
