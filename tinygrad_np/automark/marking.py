@@ -178,7 +178,7 @@ class Marking:
             )
         if (own := self._own_forward()) is not None:
             return "own forward", own
-        return first_kind(failing), ""
+        return failing[0].kind, ""
 
     def _explanations(self) -> Sequence[Explanation]:
         if self.task.gradient is None:
@@ -310,11 +310,6 @@ def _only_at_kinks(case: Case) -> bool:
     """Whether all entries that are wrong have no slope."""
     known = np.isfinite(case.numeric)
     return case.in_shape and not known.all() and case.same(case.analytic, case.numeric)
-
-
-def first_kind(failing: Sequence[Wrong]) -> str:
-    """The kind of the first."""
-    return failing[0].kind if failing else "value"
 
 
 def _size(arguments: Sequence[Any]) -> int:

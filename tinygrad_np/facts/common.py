@@ -140,11 +140,6 @@ def any_shape(some: Choices) -> Trial:
     return Trial((some.shape(),))
 
 
-def full_shape(some: Choices) -> Trial:
-    """One array that has entries."""
-    return Trial((some.shape(sides=FULL),))
-
-
 def with_axis(some: Choices) -> Trial:
     """An array, and None, an axis or a tuple of axes."""
     shape = some.shape()

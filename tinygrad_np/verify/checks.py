@@ -10,7 +10,7 @@ import numpy as np
 
 from tinygrad_np.errors import RuleError
 from tinygrad_np.values import Array
-from tinygrad_np.verify.differences import Judgement, Verdict, judge, precision
+from tinygrad_np.verify.differences import Judgement, Verdict, judge, precision, widened
 from tinygrad_np.verify.report import Kink, Point, Report
 from tinygrad_np.verify.subjects import Gradients, Subject
 
@@ -136,7 +136,7 @@ def _computed_in(gradient: Array, g: Array) -> str | None:
 
 def along(subject: Subject, arrays: Sequence[Array], argument: int, g: Array, v: Array) -> Callable[[float], Array]:
     """The terms of ``<value, g>`` as the argument moves in the direction `v`."""
-    weights = g.astype(np.promote_types(g.dtype, np.float64))
+    weights = widened(g)
 
     def terms(step: float) -> Array:
         moved = list(arrays)
@@ -156,7 +156,7 @@ def along(subject: Subject, arrays: Sequence[Array], argument: int, g: Array, v:
 
 def compare(subject: Subject, arrays: Sequence[Array], argument: int, g: Array, v: Array, gradient: Array) -> Judgement:
     """Whether ``<J'g, v>`` is ``<g, Jv>``, with Jv by differences."""
-    parts = np.where(v == 0, 0, gradient * v).astype(np.promote_types(gradient.dtype, np.float64))
+    parts = widened(np.where(v == 0, 0, gradient * v))
     floor = float(np.abs(g).max(initial=0))
     eps = precision(g, *(a for a in arrays if a.dtype.kind == "f"))
     with np.errstate(all="ignore"):

@@ -10,7 +10,7 @@ import numpy as np
 
 from tinygrad_np.values import Array, sums_to
 from tinygrad_np.verify.checks import examine
-from tinygrad_np.verify.differences import precision, tolerance
+from tinygrad_np.verify.differences import precision, tolerance, widened
 from tinygrad_np.verify.report import Diagnosis
 from tinygrad_np.verify.subjects import Subject
 
@@ -23,7 +23,7 @@ class Case:
 
     def __init__(self, subject: Subject, arrays: Sequence[Array], g: Array, argument: int, analytic: Array) -> None:
         self.subject, self.arrays, self.g, self.argument = subject, list(arrays), g, argument
-        self.analytic: Array = np.asarray(analytic).astype(np.promote_types(analytic.dtype, np.float64))
+        self.analytic: Array = widened(np.asarray(analytic))
         self.x: Array = self.arrays[argument]
         self.out = np.asarray(subject.value(*arrays))
         self.numeric = self.by_differences()
