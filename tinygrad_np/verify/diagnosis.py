@@ -319,7 +319,11 @@ def diagnose(cases: Sequence[Case], explanations: Sequence[Explanation] | None =
         return None
     if any(c.in_shape and (np.isfinite(c.numeric) & ~np.isfinite(c.analytic)).any() for c in cases):
         return Diagnosis("not finite", "it is NaN or infinite")
-    found = [[fit for explain in explanations or EXPLANATIONS for fit in explain(case)] for case in cases]
+    possible, found = explanations or EXPLANATIONS, list[list[Diagnosis]]()
+    for case in cases:
+        fits = {explain: list(explain(case)) for explain in possible}
+        possible = [explain for explain in possible if fits[explain]]  # what does not fit one case, does not fit all
+        found.append([fit for explain in possible for fit in fits[explain]])
     same = [fit for fit in found[0] if all(fit in fits for fits in found)]
     kinds = set.intersection(*({fit.kind for fit in fits} for fits in found))
     kinds = {kind for kind in kinds if kind in GENERAL or any(fit.kind == kind for fit in same)}
