@@ -310,6 +310,17 @@ def test_so_it_is_in_threads_at_once():
     assert all(isinstance(each, set) and each <= {0, 1} for each in found), found
 
 
+def test_within_a_limit_the_limit_around_holds():
+    def inner():
+        limited(lambda: time.sleep(0.02), 0.001)  # of no account here
+        return limited(endless, 60)
+
+    with pytest.raises(TimeLimit, match="0.1 seconds"):
+        limited(inner, 0.1)
+    with pytest.raises(TimeLimit, match="0.01 seconds"):  # and is gone with it
+        limited(endless, 0.01)
+
+
 @pytest.mark.parametrize("call", [lambda: 1, lambda: 1 / 0, endless])
 def test_its_thread_has_ended_with_it(call):
     before = threading.enumerate()

@@ -16,6 +16,10 @@ T = TypeVar("T")
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0  # seconds between one attempt to end a call and the next
 
 
+_limited: set[int] = set()
+"""The threads in which a call is limited just now."""
+
+
 class TimeLimit(TinygradError, TimeoutError):
     """A call was not done in time. Its cause is what ended it, with the line where the call was.
 
@@ -39,7 +43,7 @@ def limited(call: Callable[[], T], seconds: float) -> T:
     What cannot be ended is one long call into C, such as ``time.sleep`` or the inverse of a large matrix: `TimeLimit`
     is raised once it returns. Nor can a loop all of whose work is inside of a bare ``except``, for sure. Only a process
     of its own, which can be killed, limits these. Where Python is not CPython, or has no threads, nothing is limited.
-    One call is limited at a time in a thread: a limit within a limit is not promised to hold.
+    Within a limited call another limit counts for nothing: the one around it holds.
 
     Parameters
     ----------
@@ -67,8 +71,21 @@ def limited(call: Callable[[], T], seconds: float) -> T:
     """
     if not seconds > 0:
         raise RangeError(f"limited: expected a number of seconds above 0, got {seconds!r}")
-    watch = _Watch(seconds)
-    # From when the watch has started until close() has returned, a _Stop may come between any two steps.
+    thread = threading.get_ident()
+    if thread in _limited:
+        return call()
+    _limited.add(thread)
+    try:
+        return _watched(call, _Watch(seconds))
+    finally:
+        _limited.discard(thread)
+
+
+def _watched(call: Callable[[], T], watch: _Watch) -> T:
+    """The result of a call that is ended by this watch.
+
+    From when the watch has started until close() has returned, a _Stop may come between any two steps.
+    """
     try:
         try:
             watch.start()
