@@ -1,13 +1,15 @@
 """Claims that the other tests leave open: options passed on, refusals by name, numbers that are no arrays, orders above
 the first, and what the engine does for functions of anybody's."""
 
+import warnings
+
 import numpy as np
 import pytest
 
 import tinygrad_np as tg
 from tinygrad_np import buffers
 from tinygrad_np.derived import Derived
-from tinygrad_np.errors import ArgumentError, DtypeError, ShapeError, TinygradError
+from tinygrad_np.errors import ArgumentError, DtypeError, IndexRangeError, RangeError, ShapeError, TinygradError
 from tinygrad_np.ops.placing import _integers
 from tinygrad_np.ops.reductions import _weights
 from tinygrad_np.signatures import spelt
@@ -410,6 +412,7 @@ def test_a_pool_lends_what_is_large():
 @pytest.mark.parametrize("bits", [63, 64, 65, 100])
 def test_large_whole_numbers_beside_a_tensor(bits):
     assert (leaf([1.0]) * 2**bits).item() == 2.0**bits
+    assert tg.float_power(2**bits, leaf([1.0])).item() == 2.0**bits
 
 
 # --- offsets, places and what is counted ------------------------------------------------------------------------------
@@ -462,3 +465,147 @@ def test_truth_of_small_integers_is_what_it_says():
     exact = tg.cross_entropy(scores, truth.astype(float)).item()
     for dtype in (np.int8, np.uint8, bool):
         assert tg.cross_entropy(scores, truth.astype(dtype)).item() == exact
+
+
+# --- what kernels, conversions and options are for --------------------------------------------------------------------
+
+
+def test_infinities_are_replaced_each_by_its_own():
+    x = [np.nan, np.inf, -np.inf, 4.0]
+    assert tg.nan_to_num(x, nan=1.0, posinf=2.0, neginf=3.0).tolist() == [1.0, 2.0, 3.0, 4.0]
+
+
+def test_what_is_not_kept_is_zero_be_it_what_it_may():
+    x = leaf([1.0, np.inf, -np.inf, np.nan, -2.0])
+    kept = tg.keep_where(x, np.array([True, False, False, False, False])).numpy()
+    assert kept.tolist() == [1.0, 0.0, 0.0, 0.0, 0.0]
+    assert not np.signbit(kept).any()
+
+
+@pytest.mark.parametrize("given", [(1.0,), (None,), (0.0, 1.0, 2.0), (1.0, ..., 2.0), (..., 1.0, 2.0)], ids=str)
+def test_bounds_are_given_in_one_way(given):
+    with pytest.raises(ArgumentError, match=r"^clip: expected both"):
+        tg.clip(leaf([1.0]), *given[:2], **({"max": given[2]} if len(given) > 2 else {}))
+
+
+def test_the_error_function_has_the_dtype_of_its_argument():
+    for x in (0.5, [0.5], np.float64(0.5)):
+        assert tg.erf(x).dtype == np.float64
+    assert tg.erf(np.float32(0.5)).dtype == np.float32
+    assert tg.erf(1).dtype == np.float64
+
+
+def test_an_average_along_a_list_of_axes():
+    x = leaf(np.arange(6.0).reshape(2, 3))
+    assert tg.average(x, axis=[0, 1]).item() == 2.5
+    assert tg.average(x, axis=[0, 1], weights=np.ones((2, 3))).item() == 2.5
+
+
+def test_spacings_may_be_numbers_lists_and_arrays():
+    f = np.array([0.0, 1.0, 4.0])
+    assert tg.gradient(f.astype(np.float32), 0.5).dtype == np.float32
+    for spacing in ([0.0, 1.0, 3.0], np.array([0.0, 1.0, 3.0]), 2, 0.5):
+        np.testing.assert_allclose(tg.gradient(leaf(f), spacing).numpy(), np.gradient(f, spacing), rtol=1e-15)
+
+
+@pytest.mark.parametrize("join", [tg.hstack, tg.vstack, tg.dstack, tg.column_stack, tg.stack, tg.concatenate])
+def test_nothing_cannot_be_joined(join):
+    with pytest.raises(TinygradError, match=f"^{join}: "):
+        join([])
+
+
+def test_a_number_fills_what_has_more_axes_than_its_own():
+    value = leaf(np.ones((2, 3)))
+    out = tg.full_like(np.zeros((5, 2, 3)), value)
+    np.testing.assert_array_equal(tg.grad(out.sum(), value).numpy(), np.full((2, 3), 5.0))
+
+
+def test_where_none_is_present_the_gradient_is_zero_without_a_warning():
+    x, where = leaf(np.ones((2, 3))), np.array([[True, False, True], [False, False, False]])
+    with np.errstate(all="ignore"), warnings.catch_warnings(action="ignore"):
+        out = tg.mean(x, 1, where=where)
+    found = tg.grad(out, x, seed=np.ones(2)).numpy()
+    np.testing.assert_array_equal(found, [[0.5, 0.0, 0.5], [0.0, 0.0, 0.0]])
+
+
+@pytest.mark.parametrize("padding", [(1.5, 1), (1, None), ("1", 1)], ids=str)
+def test_padding_is_of_whole_numbers(padding):
+    with pytest.raises(RangeError, match=r"^conv2d: expected padding"):
+        tg.conv2d(leaf(np.ones((1, 1, 4, 4))), np.ones((1, 1, 3, 3)), padding)
+
+
+@pytest.mark.parametrize("true", [2.0, -0.5, 0.0])
+def test_labels_of_any_size_by_the_kernel_as_by_the_rules(true):
+    pred = leaf([[0.25], [-3.0]])
+    loss = tg.hinge(pred, np.full((2, 1), true))
+    by_kernel = tg.grad(loss, pred).numpy()
+    by_rules = tg.grad(loss, pred, create_graph=True).numpy()
+    np.testing.assert_array_equal(by_kernel, by_rules)
+    np.testing.assert_array_equal(by_rules, np.where(pred.numpy() * true < 1, -true / 2, 0))
+
+
+def test_an_image_without_a_column_is_nothing_but_its_padding():
+    image, kernel = leaf(np.ones((1, 1, 3, 0))), leaf(np.ones((1, 1, 3, 1)))
+    out = tg.conv2d(image, kernel, (0, 1))
+    assert out.numpy().tolist() == [[[[0.0, 0.0]]]]
+    assert tg.grad(out.sum(), kernel).numpy().tolist() == [[[[0.0], [0.0], [0.0]]]]
+
+
+def test_sides_that_are_small_integers_do_not_wrap_around():
+    side = np.uint8(20)
+    assert tg.resize([1.0, 2.0], (side, side)).shape == (20, 20)
+
+
+def test_a_conversion_to_its_own_dtype_may_spare_the_copy():
+    x = np.array([1.0, 2.0])
+    assert np.shares_memory(tg.astype(x, float, copy=False), x)
+    assert not np.shares_memory(tg.astype(x, float), x)
+
+
+def test_powers_of_small_floats_are_in_double_precision():
+    x = np.array([1.1], np.float32)
+    np.testing.assert_array_equal(tg.float_power(leaf(x, np.float32), 3).numpy(), np.float_power(x, 3))
+    np.testing.assert_array_equal(tg.float_power(3, leaf(x, np.float32)).numpy(), np.float_power(3, x))
+
+
+def test_what_two_views_see_is_nobodys_alone():
+    pool = buffers.Pool()
+    lent = pool.lend((100, 100), np.dtype(float))
+    assert buffers.alone(lent)
+    other = lent.base.view(np.ndarray)
+    assert not buffers.alone(lent)
+    del other
+    assert buffers.alone(lent)
+
+
+def test_a_pool_lets_go_of_no_more_than_it_must():
+    pool, side = buffers.Pool(), buffers.SPARE // 4
+    shapes = [(side // 8 + i,) for i in range(6)]
+    for shape in shapes:  # each is free again at once
+        pool.lend(shape, np.dtype(float))
+    kept = [key[0] for key in pool.buffers]
+    assert kept == shapes[1:]
+
+
+@pytest.mark.parametrize("f", [tg.sort, tg.argsort])
+def test_a_kind_and_stable_exclude_each_other(f):
+    with pytest.raises(TinygradError, match=rf"^{f}: .*kind"):
+        f([2.0, 1.0], kind="stable", stable=True)
+
+
+@pytest.mark.parametrize("index", [(slice(None), 5), (..., 5), (None, 0, [0, 5])], ids=str)
+def test_a_number_out_of_range_beside_slices_is_one_of_the_index(index):
+    with pytest.raises(IndexRangeError, match=r"^getitem: index 5 is out of bounds for axis 1"):
+        leaf(np.ones((3, 2)))[index]
+
+
+def test_losses_of_very_many_are_means_too():
+    pred, true = leaf(np.full((1 << 17, 1), 0.5)), np.ones((1 << 17, 1))
+    assert tg.hinge(pred, true).item() == 0.5
+    assert tg.mse(pred, true).item() == pytest.approx(0.125, rel=1e-12)
+    assert tg.sum(pred).item() == 1 << 16
+
+
+def test_scores_of_integers_are_scores():
+    scores, labels = np.array([[1, 3], [2, 2]], np.int8), np.array([1, 0])
+    assert tg.cross_entropy(scores, labels) == tg.cross_entropy(scores.astype(float), labels)

@@ -315,9 +315,9 @@ def test_within_a_limit_the_limit_around_holds():
         limited(lambda: time.sleep(0.02), 0.001)  # of no account here
         return limited(endless, 60)
 
-    with pytest.raises(TimeLimit, match="0.1 seconds"):
+    with pytest.raises(TimeLimit, match=r"0\.1 seconds"):
         limited(inner, 0.1)
-    with pytest.raises(TimeLimit, match="0.01 seconds"):  # and is gone with it
+    with pytest.raises(TimeLimit, match=r"0\.01 seconds"):  # and is gone with it
         limited(endless, 0.01)
 
 

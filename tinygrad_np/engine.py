@@ -205,7 +205,7 @@ def grad(loss: Any, wrt: Any, seed: Any = None, create_graph: bool = False, allo
     >>> slope.item(), tg.grad(slope, x).item()
     (27.0, 18.0)
     """
-    targets = tuple(wrt) if isinstance(wrt, (list, tuple)) else (wrt,)
+    targets = wrt if isinstance(wrt, (list, tuple)) else (wrt,)
     if not isinstance(loss, Value):
         raise errors.no_tensor("grad", "loss", loss)
     for i, target in enumerate(targets):

@@ -126,9 +126,9 @@ def guarded(byproduct: Any, operands: Iterable[Any]) -> Any:
     return byproduct if storage is None else Value(byproduct, None, storage)
 
 
-def is_real(value: Any) -> bool:
+def is_real(value: Array) -> bool:
     """Whether a value is one that a gradient could flow through."""
-    return np.asarray(value).dtype.kind == "f"
+    return value.dtype.kind == "f"
 
 
 def all_results(op: str, out: Any, byproducts: tuple[str, ...]) -> tuple[Any, ...]:

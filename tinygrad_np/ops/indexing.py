@@ -140,7 +140,7 @@ def scatter_add(x: Array, /, index: Any, shape: tuple[int, ...]) -> Any:
 
 
 getitem.def_vjp(x=lambda g, x_shape, index: scatter_add(g, index, x_shape))
-scatter_add.def_vjp(x=lambda g, index: getitem(g, constant(index)))
+scatter_add.def_vjp(x=lambda g, index: getitem(g, index))
 
 
 # --- writing into a copy ----------------------------------------------------------------------------------------------
@@ -362,7 +362,7 @@ def choose(a: Any, choices: Sequence[Any], *, mode: str = "raise") -> Any:
     array([ 1., 20.,  3.])
     """
     _check_mode("choose", mode)
-    return _choose(list(choices), np.asarray(constant(a)), mode)
+    return _choose(choices, np.asarray(constant(a)), mode)
 
 
 # --- by condition -----------------------------------------------------------------------------------------------------
@@ -392,7 +392,7 @@ def extract(condition: Any, arr: Any) -> Any:
     >>> extract([[True, False], [False, True]], [[1.0, 2.0], [3.0, 4.0]])
     array([1., 4.])
     """
-    return take(arr, np.flatnonzero(np.asarray(constant(condition))))
+    return take(arr, np.flatnonzero(constant(condition)))
 
 
 @primitive

@@ -304,7 +304,7 @@ def _convolve(
         return None
     (p, q), (n, c, height, width), (o, _, rows, columns), dtype = pads, x.shape, kernel.shape, x.dtype
     h, w = height + 2 * p - rows + 1, width + 2 * q - columns + 1
-    if type(size) is not int or size < 1 or h % size or w % size or min(p, q) < 0 or not n * c * o * h * w:
+    if type(size) is not int or size < 1 or h % size or w % size or min(p, q) < 0 or not n * c * o:
         return None
     h, w, tall, wide = h // size, w // size, rows + size - 1, columns + size - 1
     padded = _zeros(lend, (c, height + 2 * p, width + 2 * q, n), dtype)

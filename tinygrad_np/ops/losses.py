@@ -153,7 +153,7 @@ def _truth(scores: Any, labels: Any) -> Any:
     labels = labels._array if isinstance(labels, Value) else labels
     if not _check_labels(scores, labels):
         return real(labels)
-    return (labels[:, None] == np.arange(scores.shape[1])).astype(np.result_type(scores.dtype, np.float16))
+    return (labels[:, None] == np.arange(scores.shape[1])).astype(scores.dtype)
 
 
 def _entropy_slope(g: Any, scores: Any, labels: Any) -> Any:

@@ -165,7 +165,7 @@ def squeeze(x: Array, /, axis: Any = None) -> Any:
     array([[1],
            [2]])
     """
-    return np.squeeze(np.asarray(x), axis)
+    return np.squeeze(x, axis)
 
 
 squeeze.def_vjp(x=lambda g, x_shape: reshape(g, x_shape))
