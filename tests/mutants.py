@@ -62,9 +62,6 @@ _FREED = "It names one of the operands where another thread has freed them all."
 _ONE_CLOCK = "Both come from one clock, which gives no number twice."
 _ANY_NEGATIVE = "NumPy takes any negative length for the one to be found out."
 _IS_NESTED = "(isinstance(part, (Value, list)) for part in index)"
-_FLOATS = (
-    "What needs a gradient is of floats, and so is all that is computed with it; `-real(...)` alone is not, and dies."
-)
 ARGUED: dict[tuple[str, str, str], str] = {
     ("primitives.py", "Primitive.def_vjp", "str(self) -> self"): _IN_A_TEXT,
     ("primitives.py", "stale", "str(node) -> node"): _IN_A_TEXT,
@@ -139,8 +136,6 @@ ARGUED: dict[tuple[str, str, str], str] = {
     ),
     ("differences.py", "_double", "np.dtype(np.float64) -> np.float64"): "They are equal, and NumPy takes either.",
     ("reductions.py", "_present", "True -> False"): "That all are present is then said by an array: the long way.",
-    ("losses.py", "<lambda>", "real(pred) -> pred"): _FLOATS,
-    ("losses.py", "<lambda>", "real(true) -> true"): _FLOATS,
     ("codegen.py", "_BY_KERNEL", "g.nbytes >= LARGE -> g.nbytes > LARGE"): (
         "At exactly so many bytes new memory serves as well as what is lent."
     ),
@@ -167,6 +162,18 @@ ARGUED: dict[tuple[str, str, str], str] = {
     ("kernels.py", "_sum_gradients", "axis is None -> axis is not None"): (
         "A result of one entry is put everywhere, in any shape."
     ),
+    (
+        "kernels.py",
+        "_mse_gradients",
+        "tuple((np.multiply(errors, float(g) / side, lend(errors.shape, errors.dtype)) if needed else None for side, "
+        "needed in zip((n, -n), live, strict=True))) -> (np.multiply(errors, float(g) / side, lend(errors.shape, "
+        "errors.dtype)) if needed else None for side, needed in zip((n, -n), live, strict=True))",
+    ): "It is gone through once.",
+    ("choice.py", "_clip", "np.clip(x, low, high) -> np.clip(low, x, high)"): (
+        "It is min(max(x, low), high), and the larger of two is the larger of two."
+    ),
+    ("shape.py", "_inverse", "1 -> 2"): "Of one axis there is one order.",
+    ("reductions.py", "_only", "True -> False"): "That all are present is then said by an array: the long way.",
     ("statistics.py", "average", "np.asarray(equal(total, 0)) -> equal(total, 0)"): (
         "np.any takes a Tensor, too; it costs more on the way."
     ),

@@ -457,6 +457,11 @@ def test_what_is_written_may_have_axes_of_one_in_front():
     out = tg.set_at(x, 1, value)
     np.testing.assert_array_equal(out.numpy(), [[0, 0], [1, 1], [0, 0]])
     assert tg.grad(out.sum(), value).shape == (1, 1, 2)
+    out = tg.set_at(x, [2, 1], value)
+    np.testing.assert_array_equal(out.numpy(), [[0, 0], [1, 1], [1, 1]])
+    assert tg.grad(out.sum(), value).numpy().tolist() == [[[2.0, 2.0]]]
+    with pytest.raises(ShapeError):
+        tg.set_at(x, [2, 1], leaf(np.ones((2, 1, 2))))
 
 
 def test_truth_of_small_integers_is_what_it_says():
@@ -609,3 +614,28 @@ def test_losses_of_very_many_are_means_too():
 def test_scores_of_integers_are_scores():
     scores, labels = np.array([[1, 3], [2, 2]], np.int8), np.array([1, 0])
     assert tg.cross_entropy(scores, labels) == tg.cross_entropy(scores.astype(float), labels)
+
+
+def test_a_mask_beside_too_many_numbers_is_an_index_out_of_range():
+    with pytest.raises(IndexRangeError, match=r"^getitem: too many indices"):
+        leaf(np.ones(3))[np.array([True, False, True]), 0]
+
+
+def test_entries_are_added_wherever_an_array_lies():
+    x = np.asfortranarray(np.zeros((3, 2)))
+    assert tg.add_at(x, [0, 2, 0], 1.0).tolist() == [[2.0, 2.0], [0.0, 0.0], [1.0, 1.0]]
+
+
+def test_several_results_are_a_tuple():
+    assert type(tg.atleast_1d(1.0, 2.0)) is tuple
+
+
+def test_powers_of_what_does_not_broadcast_are_refused_for_that():
+    with pytest.raises(ShapeError, match=r"^power: .*broadcast"):
+        tg.power(leaf([1.0, 2.0]), np.ones(3))
+
+
+@pytest.mark.parametrize("op", ["sum", "ptp", "tensor"])
+def test_ragged_lists_are_refused(op):
+    with pytest.raises(ShapeError, match=f"^{op}: expected numbers in a regular grid"):
+        getattr(tg, op)([[1.0], [1.0, 2.0]])

@@ -56,12 +56,12 @@ def hinge(pred: Array, true: Array, /) -> Any:
     0.875
     """
     n = rows("hinge", pred, true)
-    return np.maximum(1 - real(pred) * real(true), 0).sum() / n
+    return np.maximum(1 - pred * real(true), 0).sum() / n
 
 
 hinge.def_vjp(
-    pred=lambda g, pred, true: keep_where(-real(true), real(pred) * real(true) < 1) * (g / len(pred)),
-    true=lambda g, pred, true: keep_where(-real(pred), real(pred) * real(true) < 1) * (g / len(pred)),
+    pred=lambda g, pred, true: keep_where(-real(true), pred * true < 1) * (g / len(pred)),
+    true=lambda g, pred, true: keep_where(-real(pred), pred * true < 1) * (g / len(pred)),
 )
 
 
@@ -85,12 +85,12 @@ def mse(pred: Array, true: Array, /) -> Any:
     1.0
     """
     n = rows("mse", pred, true)
-    return np.square(real(pred) - real(true)).sum() / (2 * n)
+    return np.square(pred - real(true)).sum() / (2 * n)
 
 
 mse.def_vjp(
-    pred=lambda g, pred, true: (real(pred) - real(true)) * (g / len(pred)),
-    true=lambda g, pred, true: (real(true) - real(pred)) * (g / len(pred)),
+    pred=lambda g, pred, true: (pred - true) * (g / len(pred)),
+    true=lambda g, pred, true: (true - pred) * (g / len(pred)),
 )
 
 

@@ -249,7 +249,7 @@ def _positions(quantiles: Callable[..., Any], counts: Array, q: Any, method: str
     That is the quantile of their places, of whatever method: all of NumPy's are linear between neighbours.
     """
     lengths, which = np.unique(counts, return_inverse=True)
-    table = [np.ravel(quantiles(np.arange(float(n or 1)), q, method=method)) for n in lengths]
+    table = [np.ravel(quantiles(np.arange(n or 1), q, method=method)) for n in lengths]
     return np.stack(table, -1)[:, which]
 
 

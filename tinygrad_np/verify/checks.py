@@ -296,7 +296,7 @@ def check_point(
             check_direction(subject, arrays, i, g, gradient, v, meter)
     _check_linear(subject, arrays, g, gradients, rng)
     report.held("linear in g, inputs unchanged")
-    _check_layouts(subject, arrays, g, gradients)
+    _check_layouts(subject, arrays, out, g, gradients)
     report.held("any memory layout")
     return out, g, gradients
 
@@ -359,10 +359,14 @@ LAYOUTS: dict[str, Callable[[Array], Array]] = {
 }
 
 
-def _check_layouts(subject: Subject, arrays: Sequence[Array], g: Array, gradients: list[Array | None]) -> None:
-    """A rule must not depend on how its arguments, or the incoming gradient, lie in memory."""
+def _check_layouts(
+    subject: Subject, arrays: Sequence[Array], out: Array, g: Array, gradients: list[Array | None]
+) -> None:
+    """Neither a value nor a rule may depend on how arguments, or the incoming gradient, lie in memory."""
     eps = precision(g, *(a for a in gradients if a is not None))
     for name, changed in LAYOUTS.items():
+        if not close(subject.value(*map(changed, arrays)), out, eps, 1):
+            raise Failure("layout", f"with arrays that are {name} its value is another", subject)
         text = f"with arrays that are {name} it returns another gradient{{of}}"
         got = _pull(subject, changed(g), [changed(a) for a in arrays])
         _alike("layout", text, subject, arrays, g, zip(got, gradients, strict=True), eps)
