@@ -1,9 +1,11 @@
 """A student's marker: what is right passes, what is wrong fails with a reason that is true, and nothing is lost."""
 
+import io
 import re
 import subprocess
 import sys
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -12,7 +14,8 @@ import tinygrad_np.automark as am
 from tinygrad_np import blocks, cli
 from tinygrad_np.automark.folder import set_up
 from tinygrad_np.automark.marking import difference, mark
-from tinygrad_np.automark.tasks import GRADED, TASKS, Inputs
+from tinygrad_np.automark.printing import MOST, held_back
+from tinygrad_np.automark.tasks import GRADED, TASKS, WHOLE, Inputs
 from tinygrad_np.errors import ArgumentError, RangeError
 from tinygrad_np.verify.checks import compare
 from tinygrad_np.verify.differences import Verdict
@@ -49,7 +52,7 @@ def test_generated_cases_are_of_every_kind():
     task = TASKS["dense_forward"]
     cases = list(task.cases(0))
     shapes = [args[0].shape for _, args in cases]
-    assert {kind for kind, _ in cases} == {"example", "any", "integers", "zeros", "ties"}
+    assert {kind for kind, _ in cases} == {"example", "any", "zeros", "ties", *WHOLE}
     assert (1, 1) in shapes
     assert max(map(max, shapes)) > 6
     assert any(args[0].dtype.kind == "i" for _, args in cases)
@@ -94,6 +97,26 @@ def whole_numbers(image, size):
     return out
 
 
+async def coroutine(x):
+    return x
+
+
+def in_the_inputs_dtype(x, g):
+    out = np.zeros_like(x)
+    out[x > 0] = g[x > 0]
+    return out
+
+
+def to_all_that_tie(x, g):
+    h, w = g.shape
+    largest = x.reshape(h, 2, w, 2).max(axis=(1, 3)).repeat(2, 0).repeat(2, 1)
+    return (x == largest) * g.repeat(2, 0).repeat(2, 1)
+
+
+def rows_alike(shape, rate):
+    return np.broadcast_to(np.random.default_rng().random(shape[-1:]) >= rate, shape)
+
+
 WRONG = {
     "hinge without 1/N": (
         "hinge_grad_input",
@@ -101,7 +124,7 @@ WRONG = {
         "factor N",
         "how many there are",
     ),
-    "the mean of all": ("hinge_forward", lambda p, t: np.maximum(0, 1 - p * t).mean(), "factor 1/N", "is divided by"),
+    "a mean over objects": ("dense_grad_b", lambda x, g, w, b: g.mean(axis=0), "factor 1/N", "is it divided by"),
     "no sum over objects": ("dense_grad_b", dense_rows, "broadcast not summed", "one sum over all objects"),
     "a mask from the wrong side": ("relu_grad_input", lambda x, g: g * (x < 0), "mask", "the wrong way round"),
     "no mask": ("relu_grad_input", lambda x, g: g, "mask missing", "should be zero are not"),
@@ -131,10 +154,19 @@ WRONG = {
     "nothing": ("relu_forward", lambda x: None, "nothing", "is the return line missing?"),
     "in place": ("relu_forward", relu_in_place, "input modified", "changes its argument x_input"),
     "integers": ("box_blur", whole_numbers, "integers", "fractions into an array of integers"),
-    "inverted dropout": ("dropout_forward", lambda x, m, r, t: x * m / (1.01 - r) if t else x, "value", "expected"),
+    "a little off": ("dropout_forward", lambda x, m, r, t: x * m / (1.01 - r) if t else x, "value", "expected"),
     "a number in place of a matrix": ("relu_forward", lambda x: 3.0, "shape", "got shape ()"),
+    "a tuple for a number": ("mse_forward", lambda p, t: (1.0,), "no array", "it returns a tuple, not a number"),
+    "objects": ("relu_forward", lambda x: 10**30, "no array", "values of dtype object"),
+    "a coroutine": ("relu_forward", coroutine, "no array", "it returns a coroutine"),
+    "zero": ("dense_forward", lambda x, w, b: np.zeros((len(x), len(b))), "no gradient", "it is zero, where"),
+    "a matrix of integers": ("relu_grad_input", in_the_inputs_dtype, "integers", "fractions into an array of integers"),
+    "ties": ("maxpool_grad_input", to_all_that_tie, "kink", "several entries of a window are the largest"),
     "nan": ("relu_forward", lambda x: x * np.nan, "not finite", "NaN"),
     "too few": ("dropout_generate_mask", lambda s, r: np.zeros(s), "value", "are 0, expected about"),
+    "rows of a mask": ("dropout_generate_mask", rows_alike, "value", "all rows are the same"),
+    "no mask at all": ("dropout_generate_mask", lambda s, r: None, "nothing", "for shape = (3, 4), drop_rate = 0."),
+    "a mask that ends": ("dropout_generate_mask", lambda s, r: sys.exit(3), "exception", "it ends with SystemExit: 3"),
     "one mask": ("dropout_generate_mask", lambda s, r: np.random.default_rng(0).random(s) >= r, "value", "the same"),
     "the shape of a mask": (
         "dropout_generate_mask",
@@ -155,6 +187,24 @@ def test_mistakes_are_told_for_what_they_are(mistake, seed):
     assert result.kind == kind, result
     assert words in result.reason
     assert f"seed={seed}" in str(result)
+
+
+@pytest.mark.parametrize("name", [name for name, task in TASKS.items() if task.mistakes])
+def test_typical_mistakes_are_told_in_words(name):
+    for words, mistaken in TASKS[name].mistakes:
+        for seed in (0, 1):
+            with np.errstate(all="ignore"):
+                result = mark(mistaken, TASKS[name], seed)
+            assert (result.passed, result.kind) == (False, words)
+            assert words in result.reason
+
+
+def test_no_typical_mistake_is_told_where_it_is_not_all():
+    def nearly(pred, true):
+        return blocks.mse_forward(pred, true) * len(pred) / pred.size + (pred.size > 20)
+
+    result = mark(nearly, TASKS["mse_forward"], 0)
+    assert "number of all entries" not in result.reason
 
 
 def test_shapes_never_broadcast():
@@ -186,12 +236,113 @@ def test_an_exception_is_shown_with_the_students_line():
     assert "of relu_forward: return nothing + x_input  # here" in result.reason
 
 
-@pytest.mark.parametrize("error", [SystemExit, RecursionError, ValueError])
+class Unspeakable(BaseException):
+    def __str__(self):
+        raise ValueError
+
+
+@pytest.mark.parametrize("error", [SystemExit, RecursionError, ValueError, GeneratorExit, Unspeakable])
 def test_whatever_is_raised_is_the_functions_own(error):
     def fails(x_input):
         raise error("mine")
 
-    assert mark(fails, TASKS["relu_forward"], 0).kind == "exception"
+    result = mark(fails, TASKS["relu_forward"], 0)
+    assert result.kind == "exception"
+    assert f"it ends with {error.__name__}" in result.reason
+
+
+def test_long_texts_of_errors_are_shortened():
+    def fails(x_input):
+        raise ValueError("many\nlines " * 1000)
+
+    reason = mark(fails, TASKS["relu_forward"], 0).reason
+    assert "ValueError: many lines many lines" in reason
+    assert len(reason) < 1000
+
+
+def test_ctrl_c_is_passed_on():
+    def interrupted(x_input):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        mark(interrupted, TASKS["relu_forward"], 0)
+
+
+def test_zeros_are_shown_without_a_sign():
+    reason = mark(lambda x, g: g * (x < 0), TASKS["relu_grad_input"], 0).reason
+    assert "-0" not in re.sub(r"-0\.\d*[1-9]", "", reason)
+
+
+def test_the_smallest_of_a_list_of_weights_is_shown():
+    result = mark(lambda decay, weights: -blocks.l2_regularizer(decay, weights), TASKS["l2_regularizer"], 0)
+    assert "expected 1.\n  got      -1.\n" in result.reason
+
+
+# --- what is printed --------------------------------------------------------------------------------------------------
+
+
+def test_what_a_function_prints_is_held_back(capsys):
+    def chatty(x_input):
+        sys.stdout.write(f"first\nsecond {len(x_input)}")
+
+    result = mark(chatty, TASKS["relu_forward"], 0)
+    assert capsys.readouterr().out == ""
+    assert "it printed 'first' ..." in result.reason
+    sys.stdout.write("as before\n")
+    assert capsys.readouterr().out == "as before\n"
+
+
+def test_standard_output_is_as_it_was_whatever_a_function_does_to_it(capsys):
+    before = sys.stdout
+
+    def closes(x_input):
+        sys.stdout = None
+        return np.maximum(x_input, 0)
+
+    assert mark(closes, TASKS["relu_forward"], 0).passed
+    assert sys.stdout is before
+
+
+def test_only_the_own_thread_is_held_back(capsys):
+    out = sys.stdout
+    with held_back() as mine:
+        thread = threading.Thread(target=print, args=("theirs",))
+        thread.start()
+        thread.join()
+        with held_back() as inner:
+            sys.stdout.write("inner\n")
+        sys.stdout.write("mine" * MOST)
+    assert sys.stdout is out
+    assert (inner.text, len(mine.text), mine.text[:4]) == ("inner\n", MOST, "mine")
+    assert capsys.readouterr().out == "theirs\n"
+
+
+def test_threads_at_once_leave_standard_output_as_it_was(capsys):
+    before, started, done = sys.stdout, threading.Event(), threading.Event()
+
+    def longer():
+        with held_back():
+            started.set()
+            done.wait(60)
+
+    thread = threading.Thread(target=longer)
+    with held_back():
+        thread.start()
+        started.wait(60)
+    done.set()
+    thread.join()
+    assert sys.stdout is before
+
+
+def test_names_that_the_terminal_cannot_write_are_spelt(monkeypatch):
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii"))
+    am.get_progress("\u00fcn\u00ef")
+    sys.stdout.flush()
+    assert b"\\xfcn\\xef" in raw.getvalue()
+
+
+# --- a gradient and its author's forward ------------------------------------------------------------------------------
 
 
 def test_a_gradient_of_ones_own_wrong_forward_is_told_so():
@@ -204,6 +355,13 @@ def test_a_gradient_of_ones_own_wrong_forward_is_told_so():
     result = mark(scope["mse_grad_input"], seed=0)
     assert result.kind == "own forward"
     assert "mend mse_forward first" in result.reason
+
+
+@pytest.mark.parametrize("forward", ["raise SystemExit", "return ((p - t) ** 2).sum() / len(p) / 2", "return 'none'"])
+def test_another_forward_of_ones_own_says_nothing(forward):
+    scope = {"np": np}
+    exec(f"def mse_forward(p, t):\n    {forward}\ndef mse_grad_input(p, t):\n    return 2 * (p - t) / len(p)\n", scope)
+    assert mark(scope["mse_grad_input"], seed=0).kind == "factor 2"
 
 
 # --- as a student calls it --------------------------------------------------------------------------------------------
@@ -225,7 +383,7 @@ def test_progress_is_recorded_and_never_taken_back(capsys):
     assert not am.test_student_function("s1", wrong, ["x_input"]).passed
     assert "| relu_forward             | attempted      |" in table("s1", capsys)
     assert am.test_student_function("s1", relu_forward, ["x_input"]).passed
-    assert "relu_forward: passed (37 cases)\n" in capsys.readouterr().out
+    assert "relu_forward: passed (41 cases)\n" in capsys.readouterr().out
     am.test_student_function("s1", wrong, ["x_input"])
     assert "| relu_forward             | completed      |" in table("s1", capsys)
     assert "completed" not in table("s2", capsys)
@@ -249,11 +407,14 @@ def test_what_cannot_be_marked_is_refused_and_not_recorded(tmp_path):
 
     with pytest.raises(RangeError, match="expected one of the course's functions, got 'other'; they are box_blur, "):
         am.test_student_function("s1", other, ["x"])
-    with pytest.raises(ArgumentError, match="expected a function of yours, got 'relu_forward'"):
+    with pytest.raises(ArgumentError, match="expected a function of yours, written with def, got 'relu_forward'"):
         am.test_student_function("s1", "relu_forward", ["x_input"])
-    for keys in (["x"], "x_input", []):
+    for keys in (["x"], "x_input", [], None, 5, {"x_input"}):
         with pytest.raises(RangeError, match=r"expected arg_keys \['x_input'\] for relu_forward, got"):
             am.test_student_function("s1", relu_forward, keys)
+    for wrong in ({"seed": -1}, {"seed": "x"}, {"seconds": 0}, {"seconds": None}):
+        with pytest.raises(RangeError, match=f"^test_student_function: expected {next(iter(wrong))} to be"):
+            am.test_student_function("s1", relu_forward, ["x_input"], **wrong)
     with pytest.raises((RangeError, ArgumentError), match="username"):
         am.test_student_function("", relu_forward, ["x_input"])
     assert not list(tmp_path.iterdir())
@@ -299,6 +460,28 @@ def test_an_endless_loop_ends_at_the_limit(where):
         run()
     assert results[0].kind == "time limit"
     assert "had not returned after 0.3 seconds" in results[0].reason
+    assert re.search(r"in line \d+ of endless: (while True:|pass)", results[0].reason)
+
+
+def test_calls_that_take_long_together_are_told_so():
+    def slow(x_input):
+        time.sleep(0.05)
+        return np.maximum(x_input, 0)
+
+    reason = mark(slow, TASKS["relu_forward"], 0, seconds=0.5).reason
+    assert re.fullmatch(r"  \d+ calls took more than 0\.5 seconds: each is to take far less", reason)
+
+
+def test_a_wrong_case_is_shown_though_another_never_ends():
+    def half(x_input):
+        while len(x_input) > 3:
+            pass
+        return x_input
+
+    result = mark(half, TASKS["relu_forward"], 0, seconds=0.5)
+    assert result.kind == "value"
+    assert "got      " in result.reason
+    assert result.reason.endswith("\n  after 0.5 seconds it was stopped")
 
 
 def test_pytest_takes_it_for_no_test(tmp_path):
@@ -318,12 +501,16 @@ def test_the_courses_imports_work_in_a_folder_that_is_set_up(tmp_path):
     script = (
         "from Blocks import *\nimport automark as am\nam.get_progress('s1')\n"
         "am.test_student_function('s1', relu_forward, ['x_input'])\nprint(SequentialNN().forward(3))\n"
+        "def relu_forward(x_input):\n    return x_input * (x_input > 0)\n"
+        "am.test_student_function('s1', relu_forward, ['x_input'])\nam.PATH = 'other.sqlite'\n"
+        "am.register('s1', 'Ada', 'ada@example.org')\n"
     )
     out = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=tmp_path / "week1"
     ).stdout
-    assert "relu_forward: passed" in out
-    assert (tmp_path / "week1" / "automark.sqlite").exists()
+    marked = "relu_forward: passed (41 cases)\n"
+    assert f"{marked}not recorded: this relu_forward is tinygrad_np's own; write one of yours\n3\n{marked}" in out
+    assert {path.name for path in (tmp_path / "week1").glob("*.sqlite")} == {"automark.sqlite", "other.sqlite"}
 
 
 def test_no_file_is_ever_replaced(tmp_path, capsys):

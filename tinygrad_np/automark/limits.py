@@ -30,7 +30,7 @@ class TimeLimit(TinygradError, TimeoutError):
     """
 
 
-class _Stop(BaseException):
+class Stop(BaseException):
     """Raised within a call whose time is over; no Exception, so that ``except Exception`` lets it through."""
 
 
@@ -84,7 +84,7 @@ def limited(call: Callable[[], T], seconds: float) -> T:
 def _watched(call: Callable[[], T], watch: _Watch) -> T:
     """The result of a call that is ended by this watch.
 
-    From when the watch has started until close() has returned, a _Stop may come between any two steps.
+    From when the watch has started until close() has returned, a Stop may come between any two steps.
     """
     try:
         try:
@@ -100,9 +100,9 @@ def _watched(call: Callable[[], T], watch: _Watch) -> T:
         raise
     finally:
         try:
-            watch.close()  # again: a _Stop or a Ctrl-C may have come before the first
+            watch.close()  # again: a Stop or a Ctrl-C may have come before the first
             watch.end()
-        except _Stop:  # which was on its way; no other is
+        except Stop:  # which was on its way; no other is
             watch.end()
     if watch.fired:  # and the call has swallowed it, or was done just then
         raise watch.error()
@@ -110,10 +110,10 @@ def _watched(call: Callable[[], T], watch: _Watch) -> T:
 
 
 class _Watch:
-    """Raises _Stop in the thread that made it when time is over, and again until it is closed.
+    """Raises Stop in the thread that made it when time is over, and again until it is closed.
 
     It does so only while it holds `gate`. The thread that is watched closes the gate by taking it, for good: from then
-    on nothing is raised. `close` is a function in C, which Python either has not begun or has done when a _Stop comes.
+    on nothing is raised. `close` is a function in C, which Python either has not begun or has done when a Stop comes.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -126,7 +126,7 @@ class _Watch:
         self._raise_in = _raise_in()
 
     def start(self) -> None:
-        """Begin to watch. ``Thread.start`` would wait for the new thread, and for ever if a _Stop comes just then."""
+        """Begin to watch. ``Thread.start`` would wait for the new thread, and for ever if a Stop comes just then."""
         if self._raise_in is not None:
             try:
                 _thread.start_new_thread(self._run, ())
@@ -134,15 +134,15 @@ class _Watch:
                 self._raise_in = None
 
     def end(self) -> None:
-        """Leave neither a thread nor a _Stop behind, once closed."""
+        """Leave neither a thread nor a Stop behind, once closed."""
         if self.fired and self._raise_in is not None:
-            with suppress(_Stop):
-                self._raise_in(self._watched, _Stop)  # in the place of one that may be on its way
+            with suppress(Stop):
+                self._raise_in(self._watched, Stop)  # in the place of one that may be on its way
                 for _ in range(1000):
                     time.sleep(0)
         self._done.set()
         for _ in range(20 if self._raise_in is not None else 0):
-            if self._over.wait(_FIRST_PAUSE):  # not longer: under a tracer, Python 3.11 holds it up while a _Stop waits
+            if self._over.wait(_FIRST_PAUSE):  # not longer: under a tracer, Python 3.11 holds it up while a Stop waits
                 break
 
     def error(self) -> TimeLimit:
@@ -159,7 +159,7 @@ class _Watch:
                     assert self._raise_in is not None
                     pause = min(2 * pause, _LONGEST_PAUSE) if self.fired else _FIRST_PAUSE
                     self.fired = True
-                    self._raise_in(self._watched, _Stop)
+                    self._raise_in(self._watched, Stop)
                 finally:
                     self._gate.release()
         finally:

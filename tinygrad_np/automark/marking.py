@@ -7,14 +7,17 @@ import linecache
 import secrets
 import time
 import traceback
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from types import CoroutineType
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
-from tinygrad_np.automark.limits import TimeLimit, limited
+from tinygrad_np.automark.limits import Stop, TimeLimit, limited
+from tinygrad_np.automark.printing import Printed, held_back
 from tinygrad_np.automark.results import Result
-from tinygrad_np.automark.tasks import TASKS, Gradient, Task
+from tinygrad_np.automark.tasks import TASKS, WHOLE, Gradient, Task
 from tinygrad_np.values import Array
 from tinygrad_np.verify.diagnosis import EXPLANATIONS, OF_VALUES, Case, Explanation, diagnose, other_argument
 from tinygrad_np.verify.report import shown
@@ -24,8 +27,11 @@ from tinygrad_np.verify.subjects import Subject
 CLOSE = 1e-5
 """How close values must be, relative and absolute: the course's tolerance."""
 
-TELLING = 6
-"""How many failing cases are looked into."""
+TELLING, LARGE = 6, 100
+"""How many failing cases are looked into, and from how many numbers on only if there is no other."""
+
+LONGEST = 300
+"""Characters that are shown of an error's text, or of what was printed."""
 
 
 class Wrong(NamedTuple):
@@ -37,6 +43,11 @@ class Wrong(NamedTuple):
     text: str
     got: Any = None
     expected: Any = None
+    printed: str = ""
+
+
+class Failed(Exception):
+    """A call that returned nothing to go on with; of one argument, the Wrong."""
 
 
 def mark(
@@ -47,7 +58,7 @@ def mark(
     Parameters
     ----------
     function
-        To be marked.
+        To be marked. What it prints is held back.
     task
         What it must do; without it, the task of its name.
     seed
@@ -69,81 +80,114 @@ def mark(
     """
     task = TASKS[function.__name__] if task is None else task
     seed = secrets.randbits(32) if seed is None else seed
-    start, marking = time.perf_counter(), Marking(function, task, seed)
-    try:
-        reason, kind = limited(marking.run, seconds)
-    except TimeLimit:
-        reason, kind = marking.so_far(seconds)
-    passed = not kind
-    return Result(task.name, passed, reason, kind, marking.count, seed, time.perf_counter() - start)
+    start = time.perf_counter()
+    with held_back() as printed:
+        marking = Marking(function, task, seed, printed)
+        try:
+            reason, kind = limited(marking.run, seconds)
+        except TimeLimit as error:
+            reason, kind = marking.so_far(seconds, error)
+    return Result(task.name, not kind, reason, kind, marking.count, seed, time.perf_counter() - start)
 
 
 class Marking:
     """A function on its way through the cases; keeps what was found, should time run out."""
 
-    def __init__(self, function: Callable[..., Any], task: Task, seed: int) -> None:
-        self.function, self.task, self.seed = function, task, seed
-        self.count = 0
+    def __init__(self, function: Callable[..., Any], task: Task, seed: int, printed: Printed) -> None:
+        self.function, self.task, self.seed, self.printed = function, task, seed, printed
+        self.count, self.began = 0, time.perf_counter()  # calls, and when the last one was begun
         self.current: tuple[Any, ...] = ()
+        self.right: list[tuple[Any, ...]] = []  # arguments
         self.wrong: list[Wrong] = []
 
     def run(self) -> tuple[str, str]:
         """The reason and kind of a mistake; two empty texts if there is none."""
         if self.task.check is not None:
-            return self._checked()
+            return self._checked(self.task.check)
         for special, arguments in self.task.cases(self.seed):
             self.count += 1
             found = self.tried(arguments, special)
             if found is not None:
                 self.wrong.append(found)
+            else:
+                self.right.append(arguments)
         if not self.wrong:
             return "", ""
         return self.explained()
 
-    def so_far(self, seconds: float) -> tuple[str, str]:
+    def so_far(self, seconds: float, error: TimeLimit) -> tuple[str, str]:
         """What to say when time has run out."""
         if self.wrong:
-            return self._told(_smallest_of(self.wrong), ""), self.wrong[0].kind
-        called = self._called(self.current)
-        text = f"  {called}\n  it had not returned after {seconds:g} seconds: does a loop in it ever end?"
-        return text, "time limit"
+            told = self._told(_smallest_of(self.wrong), "")
+            return f"{told}\n  after {seconds:g} seconds it was stopped", self.wrong[0].kind
+        if time.perf_counter() - self.began < seconds / 2:
+            return f"  {self.count} calls took more than {seconds:g} seconds: each is to take far less", "time limit"
+        text = f"it had not returned after {seconds:g} seconds: does a loop in it ever end?"
+        return f"  {self._called(self.current)}\n  {text}{self._line(error.__cause__)}", "time limit"
 
-    def _checked(self) -> tuple[str, str]:
-        assert self.task.check is not None
-        self.count = 1
+    def _checked(self, check: Callable[..., str | None]) -> tuple[str, str]:
+        def observed(*arguments: Any) -> Array:
+            self.count += 1
+            got = self._returned(arguments)
+            kind, text = _no_numbers(got, "an array of numbers")
+            if kind:
+                raise Failed(Wrong(arguments, "any", kind, text, got))
+            return np.asarray(got)
+
         try:
-            text = self.task.check(self.function, np.random.default_rng(self.seed))
-        except Exception as error:
-            return self._exception(error), "exception"
+            text = check(observed, np.random.default_rng(self.seed))
+        except Failed as failed:
+            return self._told(failed.args[0], ""), failed.args[0].kind
         return (f"  {text}", "value") if text else ("", "")
 
     # --- one case -----------------------------------------------------------------------------------------------------
 
     def tried(self, arguments: tuple[Any, ...], special: str = "any") -> Wrong | None:
         """The first thing that is wrong with what the function makes of these arguments."""
-        self.current = arguments
         given, expected = copy.deepcopy(arguments), self.task.reference(*copy.deepcopy(arguments))
         try:
-            with np.errstate(all="ignore"):
-                got = self.function(*given)
-        except (Exception, SystemExit) as error:
-            return Wrong(arguments, special, "exception", self._exception(error))
+            got = self._returned(given, special)
+        except Failed as failed:
+            return cast(Wrong, failed.args[0])._replace(arguments=arguments)
         kind, text = difference(got, expected)
         if not kind and (changed := _changed(self.task.arguments, arguments, given)):
             kind, text = "input modified", f"it changes its argument {changed}; work on a copy of it"
-        return Wrong(arguments, special, kind, text, got, expected) if kind else None
+        return Wrong(arguments, special, kind, text, got, expected, self.printed.text) if kind else None
+
+    def _returned(self, arguments: tuple[Any, ...], special: str = "any") -> Any:
+        """What the function returns; what it raises is `Failed`, but for Ctrl-C and the end of its time."""
+        self.current, self.began, self.printed.text = arguments, time.perf_counter(), ""
+        try:
+            with np.errstate(all="ignore"):
+                got = self.function(*arguments)
+        except (KeyboardInterrupt, Stop):
+            raise
+        except BaseException as error:
+            told = Wrong(arguments, special, "exception", self._exception(error), printed=self.printed.text)
+            raise Failed(told) from error
+        if isinstance(got, CoroutineType):
+            got.close()
+        return got
 
     def _exception(self, error: BaseException) -> str:
         """The error with the line of the function's own file that it came from."""
+        try:
+            said = " ".join(str(error).split())
+        except Exception:
+            said = "its text cannot be shown"
+        shortened = said if len(said) <= LONGEST else f"{said[:LONGEST]} ..."
+        return f"it ends with {type(error).__name__}{f': {shortened}' if said else ''}{self._line(error)}"
+
+    def _line(self, error: BaseException | None) -> str:
+        """Where in the function's own file an error came from, as a line to be added."""
         code = getattr(self.function, "__code__", None)
-        frames = traceback.extract_tb(error.__traceback__)
+        frames = traceback.extract_tb(error.__traceback__) if error is not None else []
         own = [frame for frame in frames if code is not None and frame.filename == code.co_filename]
-        told = f"it ends with {type(error).__name__}: {error}"
         if not own:
-            return told
+            return ""
         number = own[-1].lineno or 0
         line = (own[-1].line or linecache.getline(own[-1].filename, number)).strip()
-        return f"{told}\n  in line {number} of {own[-1].name}: {line}"
+        return f"\n  in line {number} of {own[-1].name}: {line}"
 
     # --- why ----------------------------------------------------------------------------------------------------------
 
@@ -157,7 +201,7 @@ class Marking:
 
     def _why(self) -> tuple[str, str]:
         failing = [w for w in self.wrong if w.kind in ("value", "shape")]
-        if all(w.special == "integers" for w in self.wrong):
+        if all(w.special in WHOLE for w in self.wrong):
             return (
                 "integers",
                 "it is wrong for arrays of integers alone: does it write fractions into an array of integers?",
@@ -166,19 +210,29 @@ class Marking:
             same = [difference(np.reshape(w.got, np.shape(w.expected)), w.expected)[0] == "" for w in failing]
             if all(same):  # the right numbers, with more axes or fewer
                 return "shape", ""
-        told = sorted(failing, key=lambda w: _size(w.arguments), reverse=True)
-        cases = [case for w in told[:TELLING] if (case := self._case(w)) is not None]
+        if (own := self._own_forward()) is not None:
+            return "own forward", own
+        if (typical := self._typical()) is not None:
+            return typical, f"most likely: {typical}"
+        cases = [case for w in self._telling(failing) if (case := self._case(w)) is not None]
         found = diagnose(cases, self._explanations()) if cases else None
         if found is not None:
             return found.kind, f"most likely: {WORDS.get(found.kind, found.text)}"
-        if cases and all(_only_at_kinks(case) for case in cases):
-            return (
-                "kink",
-                "it is right but where the function has a kink (as at exactly 0): read again what holds there",
-            )
-        if (own := self._own_forward()) is not None:
-            return "own forward", own
+        if cases and self.task.kink and all(_only_at_kinks(case) for case in cases):
+            return "kink", f"it is right but where {self.task.kink}: read again what is asked for there"
         return failing[0].kind, ""
+
+    def _typical(self) -> str | None:
+        """The typical mistake that the function makes, in all cases."""
+        for words, mistaken in self.task.mistakes:
+            right = ((arguments, self.task.reference(*copy.deepcopy(arguments))) for arguments in self.right)
+            with np.errstate(all="ignore"), suppress(Exception):
+                if all(
+                    difference(mistaken(*copy.deepcopy(arguments)), got)[0] == ""
+                    for arguments, got in (*((w.arguments, w.got) for w in self.wrong), *right)
+                ):
+                    return words
+        return None
 
     def _explanations(self) -> Sequence[Explanation]:
         if self.task.gradient is None:
@@ -186,8 +240,14 @@ class Marking:
         is_loss = self.task.gradient.g is None
         return [explain for explain in EXPLANATIONS if explain is not other_argument or not is_loss]
 
+    def _telling(self, failing: Sequence[Wrong]) -> list[Wrong]:
+        """Those that tell most: large but not huge, and with finite numbers if there are."""
+        told = sorted(failing, key=lambda w: (_size(w.arguments) <= LARGE, _size(w.arguments)), reverse=True)
+        finite = [w for w in told if np.isfinite(np.asarray(w.got, float)).all()]
+        return (finite or told)[:TELLING]
+
     def _case(self, wrong: Wrong) -> Case | None:
-        """The case as verify sees it: gradients beside differences of the right forward; values beside the expected."""
+        """Gradients beside differences of the right forward; values beside the expected."""
         try:
             got = np.asarray(wrong.got, float)
             if self.task.gradient is None:
@@ -208,28 +268,31 @@ class Marking:
         own = getattr(self.function, "__globals__", {}).get(name)
         if own is None or own is gradient.forward:
             return None
-        theirs = gradient._replace(forward=own)
-        for wrong in self.wrong[:TELLING]:
+        theirs, is_wrong = gradient._replace(forward=own), False
+        for wrong in self._telling([w for w in self.wrong if w.kind == "value"]):
+            got = np.asarray(wrong.got, float)
             try:
-                case = _gradient_case(self.task, theirs, wrong.arguments, np.asarray(wrong.got, float))
-            except Exception:
+                case = _gradient_case(self.task, theirs, wrong.arguments, got)
+            except (KeyboardInterrupt, Stop):
+                raise
+            except BaseException:  # the other function is not marked here
                 return None
             if not case.same(case.analytic, case.numeric):
                 return None
+            right = _gradient_case(self.task, gradient, wrong.arguments, got)
+            is_wrong = is_wrong or bool(difference(case.out, right.out)[0])
+        if not is_wrong:
+            return None
         return f"it is the gradient of your own {name}, which is not what the task asks for: mend {name} first"
 
     def _smaller(self, wrong: Wrong) -> Wrong:
         """A case with fewer and simpler numbers that fails in the same way."""
-        places = [i for i, a in enumerate(wrong.arguments) if isinstance(a, np.ndarray)]
         best = wrong
 
         def fails(arrays: Sequence[Array]) -> bool:
             nonlocal best
-            arguments = list(wrong.arguments)
-            for i, array in zip(places, arrays, strict=True):
-                arguments[i] = array.astype(wrong.arguments[i].dtype)
             try:
-                found = self.tried(tuple(arguments), wrong.special)
+                found = self.tried(_put_in(wrong.arguments, iter(arrays)), wrong.special)
             except Exception:  # the task itself does not take these arguments
                 return False
             if found is None or found.kind != wrong.kind:
@@ -237,8 +300,9 @@ class Marking:
             best = found
             return True
 
-        if places:
-            smallest([wrong.arguments[i] for i in places], fails, tries=100)
+        arrays = [a for argument in wrong.arguments for a in _arrays(argument)]
+        if arrays:
+            smallest(arrays, fails, tries=100)
         return best
 
     # --- in words -----------------------------------------------------------------------------------------------------
@@ -248,10 +312,12 @@ class Marking:
 
     def _told(self, wrong: Wrong, why: str) -> str:
         lines = [self._called(wrong.arguments)]
-        if wrong.kind not in ("exception", "input modified", "nothing", "no array"):
+        if wrong.kind in ("value", "shape"):
             lines.append(f"expected {_spelt(wrong.expected)}")
             lines.append(f"got      {_spelt(wrong.got)}")
-        lines += [wrong.text, why]
+        lines += ["" if wrong.kind == "value" and not np.ndim(wrong.expected) else wrong.text, why]
+        if printed := wrong.printed.splitlines():
+            lines.append(f"it printed {printed[0][:LONGEST]!r}{' ...' if len(printed) > 1 else ''}")
         return "\n".join(f"  {line}" for line in lines if line)
 
 
@@ -260,13 +326,11 @@ class Marking:
 
 def difference(got: Any, expected: Any) -> tuple[str, str]:
     """The kind of difference and a text; two empty texts if there is none. Shapes must be the same, values close."""
-    if got is None:
-        return "nothing", "it returns nothing: is the return line missing?"
-    if isinstance(got, (list, tuple)) or not isinstance(got, (np.ndarray, np.generic, int, float, complex)):
-        return "no array", f"it returns a {type(got).__name__}, not an array of numbers"
-    right, found = np.asarray(expected), np.asarray(got)
-    if found.dtype.kind not in "fiub" or type(got) is np.matrix:
-        return "no array", f"it returns {found.dtype} values, not an array of real numbers"
+    right = np.asarray(expected)
+    kind, text = _no_numbers(got, "an array of numbers" if right.ndim else "a number")
+    if kind:
+        return kind, text
+    found = np.asarray(got)
     if found.shape != right.shape:
         scalar = "a number" if right.shape == () else f"shape {right.shape}"
         return "shape", f"expected {scalar}, got shape {found.shape}"
@@ -278,7 +342,42 @@ def difference(got: Any, expected: Any) -> tuple[str, str]:
     index = tuple(int(i[0]) for i in np.nonzero(np.atleast_1d(off)))[: right.ndim]
     where = f"at {list(index)}: " if index else ""
     count = f" ({int(off.sum())} of {off.size} entries are wrong)" if off.size > 1 else ""
-    return "value", f"{where}expected {right[index]:.6g}, got {found[index]:.6g}{count}"
+    return "value", f"{where}expected {_one(right[index])}, got {_one(found[index])}{count}"
+
+
+def _a(noun: str) -> str:
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+
+
+def _one(number: Any) -> str:
+    return f"{number + 0.0:.6g}"  # a zero without a sign
+
+
+def _no_numbers(got: Any, what: str) -> tuple[str, str]:
+    """What is wrong with a result that holds no numbers: the kind and a text."""
+    if got is None:
+        return "nothing", "it returns nothing: is the return line missing?"
+    if type(got) is np.matrix or not isinstance(got, (np.ndarray, np.generic, int, float, complex)):
+        return "no array", f"it returns {_a(type(got).__name__)}, not {what}"
+    if np.asarray(got).dtype.kind not in "fiub":
+        return "no array", f"it returns values of dtype {np.asarray(got).dtype}, not real numbers"
+    return "", ""
+
+
+def _arrays(argument: Any) -> list[Array]:
+    """The arrays that an argument is or holds."""
+    return [a for a in (argument if isinstance(argument, list) else [argument]) if isinstance(a, np.ndarray)]
+
+
+def _put_in(arguments: Sequence[Any], arrays: Iterator[Array]) -> tuple[Any, ...]:
+    """The arguments with other arrays, one after the other, in the places and dtypes of theirs."""
+
+    def put(argument: Any) -> Any:
+        if isinstance(argument, list):
+            return list(map(put, argument))
+        return next(arrays).astype(argument.dtype) if isinstance(argument, np.ndarray) else argument
+
+    return tuple(map(put, arguments))
 
 
 def _changed(names: Sequence[str], before: tuple[Any, ...], after: tuple[Any, ...]) -> str | None:
@@ -325,15 +424,17 @@ def _spelt(value: Any) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(map(_spelt, value)) + "]"
     if isinstance(value, (np.ndarray, np.generic, float)) and np.asarray(value).dtype.kind in "fiub":
-        return f"{shown(value)}{f' (shape {np.shape(value)})' if np.ndim(value) else ''}"
+        array = np.asarray(value)
+        text = shown(array + 0 if array.dtype.kind == "f" else array)  # zeros without a sign
+        return text if not array.ndim or " of shape " in text else f"{text} (shape {array.shape})"
     return repr(value) if len(repr(value)) < 200 else f"{repr(value)[:200]} ..."
 
 
 WORDS = {
-    "factor N": "it is too large by a number of things: is there something to be divided by how many there are?",
-    "factor 1/N": "it is divided by a number of things, and should not be",
+    "factor N": "it is too large by the number of objects or entries: is it to be divided by how many there are?",
+    "factor 1/N": "it is too small by the number of objects or entries: is it divided by how many there are, and should not be?",
     "factor -1": "its sign is the wrong way round",
-    "no gradient": "it is zero everywhere",
+    "no gradient": "it is zero, where something else is asked for",
     "transposed": "rows and columns are exchanged",
     "broadcast not summed": "it has entries for each object, where one sum over all objects is asked for",
     "summed twice": "too much is added up: entries that should stay apart are one sum",

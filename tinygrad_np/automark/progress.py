@@ -92,7 +92,7 @@ class Progress:
     @property
     def file(self) -> Path:
         """Where the file is, or will be."""
-        return Path(self.path or os.environ.get("TINYGRAD_AUTOMARK_DB") or "automark.sqlite").resolve()
+        return Path(self.path or os.environ.get("TINYGRAD_AUTOMARK_DB") or "automark.sqlite").expanduser().resolve()
 
     def register(self, username: Any, name: str, mail: str) -> None:
         """Give a username the name and the mail address of its table, or new ones.
@@ -199,7 +199,7 @@ def user(username: Any) -> str:
 
 def _text(what: str, value: Any) -> str:
     if not isinstance(value, str):
-        raise ArgumentError(f"progress: expected a {what} in quotes, as 's123', got a {type(value).__name__}")
+        raise ArgumentError(f"progress: expected a {what} in quotes, as 's123', got one of type {type(value).__name__}")
     if not value.isprintable():
         raise RangeError(f"progress: expected a {what} of letters, digits and signs; got {value[:LONGEST]!r}")
     text = unicodedata.normalize("NFC", value).strip()

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from tinygrad_np import blocks
 from tinygrad_np.values import Array
+
+WHOLE = {"integers": (True,), "integers first": (True, False), "integers second": (False, True)}
+"""The kinds of inputs of which arrays are of integers: which of them, in turns."""
 
 
 class Inputs:
@@ -20,13 +24,14 @@ class Inputs:
     rng
         Draws all of it.
     kind
-        Of numbers: "any" (from -10 to 10), "integers", "zeros" (half of them), "ties" (few different ones).
+        Of numbers: "any" (from -10 to 10), "zeros" (half of them), "ties" (few different ones), or one of `WHOLE`.
     sides
         The smallest and the largest side of an array.
     """
 
     def __init__(self, rng: np.random.Generator, kind: str = "any", sides: tuple[int, int] = (1, 6)) -> None:
         self.rng, self.kind, self.sides = rng, kind, sides
+        self._whole = cycle(WHOLE.get(kind, (False,)))
 
     def side(self, most: int = 100) -> int:
         """The length of an axis."""
@@ -35,7 +40,7 @@ class Inputs:
 
     def numbers(self, *shape: int) -> Array:
         """An array of numbers."""
-        if self.kind == "integers":
+        if next(self._whole):
             return self.rng.integers(-10, 11, shape)
         if self.kind == "ties":
             return np.asarray(self.rng.choice([-1.0, 0.5, 1.0], shape))
@@ -86,6 +91,10 @@ class Task:
     check
         For what cannot be compared (random results): of the function and a generator, the first thing that is wrong,
         as text, or None.
+    kink
+        Where a gradient's convention counts, in words.
+    mistakes
+        Typical mistakes: each in words, and as a function that makes it.
     """
 
     name: str
@@ -95,6 +104,8 @@ class Task:
     examples: Sequence[tuple[Any, ...]] = ()
     gradient: Gradient | None = None
     check: Callable[[Callable[..., Any], np.random.Generator], str | None] | None = None
+    kink: str = ""
+    mistakes: Sequence[tuple[str, Callable[..., Any]]] = ()
 
     def cases(self, seed: int) -> Iterator[tuple[str, tuple[Any, ...]]]:
         """Arguments with what is special about them: the examples, generated ones, and hidden ones of this seed."""
@@ -105,15 +116,17 @@ class Task:
             ("any", (1, 1)),
             ("any", (2, 3)),
             ("integers", (2, 3)),
+            ("integers first", (2, 3)),
+            ("integers second", (2, 3)),
             ("zeros", (3, 5)),
-            ("ties", (3, 6)),
+            ("ties", (1, 3)),
             ("any", (7, 12)),
         ):
             for _ in range(2):
                 yield kind, self.draw(Inputs(fixed, kind, sides))
         hidden = np.random.default_rng(seed)
         for number in range(24):
-            kind = ("any", "any", "integers", "zeros", "ties", "any")[number % 6]
+            kind = ("any", "any", "integers first", "zeros", "ties", "integers")[number % 6]
             yield kind, self.draw(Inputs(hidden, kind))
 
 
@@ -202,7 +215,7 @@ def _images_grad(some: Inputs) -> tuple[Any, ...]:
 
 
 def _check_mask(function: Callable[..., Any], rng: np.random.Generator) -> str | None:
-    """A mask is random: its shape, its entries and how many are zero are what can be checked."""
+    """A mask is random: its shape, its entries, how many are zero and whether they are alike can be checked."""
     for shape in ((3, 4), (1, 1), (5,), (40, 50)):
         for rate in (0.0, 1.0, 0.5, float(rng.uniform(0.1, 0.9))):
             mask = function(shape, rate)
@@ -210,14 +223,82 @@ def _check_mask(function: Callable[..., Any], rng: np.random.Generator) -> str |
             if np.shape(mask) != shape:
                 return f"{called}: expected a mask of this shape, got {np.shape(mask)}"
             found = np.asarray(mask)
-            if found.dtype.kind not in "biuf" or not np.isin(found, (0, 1)).all():
+            if not np.isin(found, (0, 1)).all():
                 return f"{called}: expected zeros and ones alone"
             zeros, n = int((found == 0).sum()), found.size
+            for axis, what in enumerate(("rows", "columns") if n > 100 and 0 < rate < 1 else ()):
+                if (found == np.take(found, [0], axis)).all():
+                    return f"{called}: all {what} are the same; each entry is to be drawn on its own"
             if abs(zeros - n * rate) > 6 * np.sqrt(n * rate * (1 - rate)) + (n < 100) * n * (0 < rate < 1):
                 return f"{called}: {zeros} of {n} entries are 0, expected about {n * rate:.0f}"
     if np.array_equal(function((40, 50), 0.5), function((40, 50), 0.5)):
         return "two masks are the same; each is to be drawn anew"
     return None
+
+
+# --- typical mistakes -------------------------------------------------------------------------------------------------
+
+
+def _per_entry(right: Callable[..., Any]) -> Callable[..., Any]:
+    """A loss or its gradient, divided by the number of entries."""
+    return lambda pred, true: right(pred, true) * len(pred) / pred.size
+
+
+def _all(weights: Any) -> list[Array]:
+    return [np.asarray(w, float) for w in (weights if isinstance(weights, list) else [weights])]
+
+
+def _boxed(image: Array, size: int) -> Array:
+    return np.asarray(blocks.conv_matrix(image, np.ones((size, size))))
+
+
+def _windows(x: Array) -> Array:
+    """The entries of each 2 by 2 window in two axes behind those of the windows."""
+    h, w = x.shape
+    return x.reshape(h // 2, 2, w // 2, 2).swapaxes(1, 2)
+
+
+_PER_ENTRY = "divided by the number of all entries; N is the number of objects"
+_BLURRED = (
+    ("the sum is not divided by the number of pixels in the box", _boxed),
+    (
+        "at the edges it divides by the pixels that are in the image; those outside count as zeros",
+        lambda image, size: _boxed(image, size) / _boxed(np.ones_like(image), size),
+    ),
+)
+_DROPPED = (
+    (
+        "it scales while training (inverted dropout); the task scales when training is over",
+        lambda x, mask, rate, training: x * mask / (1 - rate) if training else x,
+    ),
+    ("it does not scale when training is over", lambda x, mask, _, training: x * mask if training else x),
+    (
+        "when training is over it scales by the rate of what is dropped, not of what is kept",
+        lambda x, mask, rate, training: x * mask if training else x * rate,
+    ),
+    (
+        "when training is over it divides where it should multiply",
+        lambda x, mask, rate, training: x * mask if training else x / (1 - rate),
+    ),
+)
+_DECAYED = (
+    ("the weights are not squared", lambda decay, weights: decay / 2 * sum(w.sum() for w in _all(weights))),
+    (
+        "the weights are added up before they are squared",
+        lambda decay, weights: decay / 2 * sum(w.sum() for w in _all(weights)) ** 2,
+    ),
+    (
+        "// cuts off fractions; / does not",
+        lambda decay, weights: decay // 2 * sum((w * w).sum() for w in _all(weights)),
+    ),
+)
+_POOLED = (
+    ("it is the mean of each window, not the largest", lambda x: _windows(x).mean(axis=(2, 3))),
+    (
+        "it starts from 0, which is larger than negative entries",
+        lambda x: np.maximum(_windows(x).max(axis=(2, 3)), 0),
+    ),
+)
 
 
 # --- the tasks --------------------------------------------------------------------------------------------------------
@@ -227,7 +308,12 @@ _W, _B = np.array([[4], [2]]), np.array([3])
 _BY_DENSE = (blocks.dense_forward, ("x_input", "W", "b"))
 _GRADED = (
     Task(
-        "box_blur", ("image", "box_size"), blocks.box_blur, _blurred, [(np.array([[9, 0, 9], [0, 0, 0], [9, 0, 9]]), 3)]
+        "box_blur",
+        ("image", "box_size"),
+        blocks.box_blur,
+        _blurred,
+        [(np.array([[9, 0, 9], [0, 0, 0], [9, 0, 9]]), 3)],
+        mistakes=_BLURRED,
     ),
     Task(
         "conv_matrix",
@@ -235,8 +321,21 @@ _GRADED = (
         blocks.conv_matrix,
         _correlated,
         [(np.array([[1, 2, 3], [2, 3, 4], [3, 4, 5]]), np.diag([1, 1, 2]))],
+        mistakes=[
+            (
+                "the kernel is turned around; it is to be laid on the image as it is",
+                lambda matrix, kernel: blocks.conv_matrix(matrix, kernel[::-1, ::-1]),
+            )
+        ],
     ),
-    Task("dense_forward", ("x_input", "W", "b"), blocks.dense_forward, _dense_forward, [(_X, _W, _B)]),
+    Task(
+        "dense_forward",
+        ("x_input", "W", "b"),
+        blocks.dense_forward,
+        _dense_forward,
+        [(_X, _W, _B)],
+        mistakes=[("b is not added", lambda x, w, _: x @ w)],
+    ),
     Task(
         "dense_grad_W",
         ("x_input", "grad_output", "W", "b"),
@@ -259,7 +358,11 @@ _GRADED = (
         gradient=Gradient(*_BY_DENSE, "x_input", "grad_output"),
     ),
     Task(
-        "dropout_forward", ("x_input", "mask", "drop_rate", "training_phase"), blocks.dropout_forward, _dropout_forward
+        "dropout_forward",
+        ("x_input", "mask", "drop_rate", "training_phase"),
+        blocks.dropout_forward,
+        _dropout_forward,
+        mistakes=_DROPPED,
     ),
     Task(
         "dropout_grad_input",
@@ -288,6 +391,13 @@ _GRADED = (
         blocks.hinge_forward,
         _hinge,
         [(np.array([2, -5, 3, 0.5]), np.array([-1, -1, 1, 1]))],
+        mistakes=[
+            (_PER_ENTRY, _per_entry(blocks.hinge_forward)),
+            (
+                "objects beyond the margin count too: where is the maximum with 0?",
+                lambda pred, true: (1 - pred * true).sum() / len(pred),
+            ),
+        ],
     ),
     Task(
         "hinge_grad_input",
@@ -295,6 +405,8 @@ _GRADED = (
         blocks.hinge_grad_input,
         _hinge,
         gradient=Gradient(blocks.hinge_forward, ("target_pred", "target_true"), "target_pred"),
+        kink="the margin is exactly 1",
+        mistakes=[(_PER_ENTRY, _per_entry(blocks.hinge_grad_input))],
     ),
     Task(
         "l2_regularizer",
@@ -302,23 +414,45 @@ _GRADED = (
         blocks.l2_regularizer,
         _l2,
         [(2, np.array([5, 3, 7, 5, 0.5]))],
+        mistakes=_DECAYED,
     ),
-    Task("maxpool_forward", ("x_input",), blocks.maxpool_forward, _pooled),
-    Task("mse_forward", ("target_pred", "target_true"), blocks.mse_forward, _mse),
+    Task("maxpool_forward", ("x_input",), blocks.maxpool_forward, _pooled, mistakes=_POOLED),
+    Task(
+        "mse_forward",
+        ("target_pred", "target_true"),
+        blocks.mse_forward,
+        _mse,
+        mistakes=[
+            (_PER_ENTRY, _per_entry(blocks.mse_forward)),
+            (
+                "the differences are added up before they are squared",
+                lambda pred, true: (pred - true).sum() ** 2 / (2 * len(pred)),
+            ),
+        ],
+    ),
     Task(
         "mse_grad_input",
         ("target_pred", "target_true"),
         blocks.mse_grad_input,
         _mse,
         gradient=Gradient(blocks.mse_forward, ("target_pred", "target_true"), "target_pred"),
+        mistakes=[(_PER_ENTRY, _per_entry(blocks.mse_grad_input))],
     ),
-    Task("relu_forward", ("x_input",), blocks.relu_forward, _matrix, [(np.array([[1, -0.5], [0.3, 0.1]]),)]),
+    Task(
+        "relu_forward",
+        ("x_input",),
+        blocks.relu_forward,
+        _matrix,
+        [(np.array([[1, -0.5], [0.3, 0.1]]),)],
+        mistakes=[("it says where x_input is positive, not what it is there", lambda x: x > 0)],
+    ),
     Task(
         "relu_grad_input",
         ("x_input", "grad_output"),
         blocks.relu_grad_input,
         _alike,
         gradient=Gradient(blocks.relu_forward, ("x_input",), "x_input", "grad_output"),
+        kink="x_input is exactly 0",
     ),
 )
 _HELPERS = (
@@ -331,6 +465,7 @@ _HELPERS = (
         blocks.maxpool_grad_input,
         _pooled_grad,
         gradient=Gradient(blocks.maxpool_forward, ("x_input",), "x_input", "grad_output"),
+        kink="several entries of a window are the largest",
     ),
 )
 

@@ -308,7 +308,7 @@ EXPLANATIONS: tuple[Explanation, ...] = (
 )
 
 
-OF_VALUES = (factor, transposed, elsewhere, not_summed, summed_twice, mask)
+OF_VALUES = (factor, missing, transposed, elsewhere, not_summed, summed_twice, mask)
 """Those that also fit a value that is wrong; see `Case.of_values`."""
 
 

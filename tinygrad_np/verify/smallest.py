@@ -56,7 +56,7 @@ def _shorter(arrays: Sequence[Array]) -> Iterator[list[Array]]:
     groups += [[(i, axis)] for i, axis, _ in axes]
     for group in groups:
         n = arrays[group[0][0]].shape[group[0][1]]
-        for part in (slice(0, 1), slice(n - 1, n), slice(0, n // 2), slice(n // 2, n), slice(0, n - 1)):
+        for part in (slice(0, 1), slice(n - 1, n), slice(0, n // 2), slice(n // 2, n), slice(0, n - 1), slice(0, n - 2)):
             if 0 < part.stop - part.start < n:
                 cut = list(arrays)
                 for i, axis in group:
