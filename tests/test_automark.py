@@ -124,7 +124,7 @@ WRONG = {
         "factor N",
         "how many there are",
     ),
-    "a mean over objects": ("dense_grad_b", lambda x, g, w, b: g.mean(axis=0), "factor 1/N", "is it divided by"),
+    "a mean over objects": ("dense_grad_b", lambda x, g, w, b: g.mean(axis=0), "factor 1/N", "it is divided by"),
     "no sum over objects": ("dense_grad_b", dense_rows, "broadcast not summed", "one sum over all objects"),
     "a mask from the wrong side": ("relu_grad_input", lambda x, g: g * (x < 0), "mask", "the wrong way round"),
     "no mask": ("relu_grad_input", lambda x, g: g, "mask missing", "should be zero are not"),

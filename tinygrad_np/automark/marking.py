@@ -432,7 +432,7 @@ def _spelt(value: Any) -> str:
 
 WORDS = {
     "factor N": "it is too large by the number of objects or entries: is it to be divided by how many there are?",
-    "factor 1/N": "it is too small by the number of objects or entries: is it divided by how many there are, and should not be?",
+    "factor 1/N": "it is divided by the number of objects or entries, and is not to be",
     "factor -1": "its sign is the wrong way round",
     "no gradient": "it is zero, where something else is asked for",
     "transposed": "rows and columns are exchanged",
