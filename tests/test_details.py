@@ -299,6 +299,7 @@ def test_parameters_are_spelt_as_they_are_given():
     def f(x: int, /, y: float = 1.0, *, z: str = "a") -> None: ...
 
     assert spelt(f) == "(x, y=1.0, *, z='a')"
+    assert spelt(lambda x, /: x) == "(x)"
 
 
 def test_what_goes_wrong_in_a_derived_function_is_told_with_its_name():

@@ -221,7 +221,7 @@ def fit(gradient: Any, primitive: Primitive, position: int, parent: Node, wrappe
     if not fits or gradient.dtype.kind not in "fiub":
         raise errors.rule_result(str(primitive), primitive.arguments[position], parent, gradient)
     if wrapped != isinstance(gradient, Value):
-        gradient = Primitive.result(np.asarray(gradient)) if wrapped else gradient._array
+        gradient = Primitive.result(gradient) if wrapped else gradient._array
     gradient = gradient if shape == parent.shape else values.sum_to(gradient, parent.shape)
     return gradient if gradient.dtype == parent.dtype else gradient.astype(parent.dtype)
 
