@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import date
 from html.parser import HTMLParser
 
 import pytest
@@ -27,10 +28,11 @@ def marked(name, *kinds, **more):
     return Marked(name, name, "", results, **more)
 
 
+LOOK = "relu_forward uses relu_forward of tinygrad_np: look at it"
 CLASS = [
     marked("ann.ipynb", "", "", ""),
     marked("bob.py", "factor N", "factor N", "time limit"),
-    marked("eve.py", "factor N", "not defined", "exception", notes=("eve.py, line 1: ModuleNotFoundError",)),
+    marked("eve.py", "factor N", "not defined", "exception", notes=("eve.py, line 1: ModuleNotFoundError", LOOK)),
     marked("zoe.py", "broken", "broken", "broken"),
 ]
 
@@ -47,7 +49,7 @@ class Page(HTMLParser):
     def __init__(self, text):
         super().__init__()
         self.open, self.tags, self.attributes, self.said = [], [], [], []
-        self.feed(text)
+        self.feed(text.replace("<wbr>", ""))
         self.close()
         assert self.open == []
 
@@ -119,9 +121,32 @@ def test_the_class_is_one_table_of_functions_by_submissions_with_totals():
     assert "<caption>" in table
     rows = [Page(f"{row}</tr>").text for row in re.findall(r"<tr>.*?(?=</tr>)", table, re.DOTALL)]
     assert rows[1] == "ann.ipynb 3 of 3 ✓ completed ✓ completed ✓ completed"
-    assert rows[2] == "bob.py 0 of 3 ✗ wrong: factor N ✗ wrong: factor N T time limit"
+    undivided = "✗ wrong: not divided by how many there are"
+    assert rows[2] == f"bob.py 0 of 3 {undivided} {undivided} T it does not end in time"
+    assert rows[3].startswith("eve.py ! look at it 0 of 3 ")
     assert rows[4] == "zoe.py 0 of 3 B broken B broken B broken"
-    assert rows[5] == "completed by 3 1 1 1"
+    assert rows[5] == "completed by 3 of 12 in all 1 1 1"
+    assert "! look at it: the notes" in Page(text).text
+    assert "look at it" not in page(CLASS[:2])
+    assert "tfoot" not in text  # a browser prints it on each page
+
+
+def test_the_head_tells_what_was_marked_when_and_how():
+    inside = [Marked(n, f"homes/class/{n}", "", m.results) for n, m in zip(("ann/a.py", "b.py"), CLASS, strict=False)]
+    head = page(inside).partition("<h2")[0]
+    assert head.index('<meta charset="utf-8">\n<meta name="generator" content="tinygrad_np mark">') < 100
+    said = Page(f"{head}</main></body></html>").text
+    assert re.search(r"date \d{4}-\d\d-\d\d folder class submissions 2 functions 3 ", said)
+    text = report.html(inside, NAMES, 5, when=date(2030, 1, 2), folder="<week 1>", options={"seconds": 20.0})
+    assert "date 2030-01-02 folder <week 1> submissions" in Page(text).text
+    assert "seed of the hidden cases 5 seconds 20.0 The class" in Page(text).text
+    assert "homes" not in text
+
+
+def test_names_break_between_their_parts():
+    text = page([marked("Zoë de-Vries_26.ipynb", "factor N", "", "")])
+    assert "<bdi>Zoë de-<wbr>Vries_<wbr>26.<wbr>ipynb</bdi>" in text
+    assert '<th scope="row"><code>hinge_<wbr>forward</code></th>' in text
 
 
 def test_every_verdict_has_a_sign_and_a_meaning():
@@ -141,15 +166,18 @@ def test_mistakes_are_counted_by_function_and_kind_the_commonest_first():
     ]
     assert found[0].names == ("bob.py", "eve.py")
     many = [marked(f"{number}.py", "factor N", "", "") for number in range(20)]
-    assert "and 12 more" in Page(page(many)).text
+    assert "7.py , and 12 more 8.py" in Page(page(many)).text
+    assert '<td class="kind">not divided by how many there are</td>' in page()
 
 
 def test_reasons_notes_and_what_is_missing_are_told_once_each():
     text = page()
     eve = Page(text[text.index('<section id="submission-3">') : text.index('<section id="submission-4">')]).text
     assert eve.startswith(
-        "eve.py 0 of 3 ✗ hinge_forward : wrong (factor N) for x = [1.] expected 1, got 2 E relu_forward"
+        f"eve.py ! look at it 0 of 3 Look at it {LOOK} ✗ hinge_forward : wrong: not divided by how many there are "
+        "for x = [1.] expected 1, got 2 E relu_forward : it ends with an error for x"
     )
+    assert eve.count(LOOK) == 1
     assert "Not defined mse_forward : for x" in eve
     assert "While it was loaded eve.py, line 1: ModuleNotFoundError" in eve
     zoe = Page(text[text.index('<section id="submission-4">') : text.index("</main>")]).text
@@ -167,8 +195,13 @@ for (const sign of document.querySelectorAll(".sign, a, th, dt, body"))
 function ground(e) {
   for (; e; e = e.parentElement) if (box(e).backgroundColor !== "rgba(0, 0, 0, 0)") return box(e).backgroundColor;
 }
-document.title = JSON.stringify({ width: innerWidth, needed: document.documentElement.scrollWidth, found,
-  turned: box(document.querySelector(".function span")).writingMode });
+const tall = document.querySelector(".tall"), head = tall.querySelector("thead th");
+tall.scrollTo(0, 1000);
+const stuck = tall.scrollTop > 500 && head.getBoundingClientRect().top - tall.getBoundingClientRect().top;
+document.body.style.width = "390px";
+const cut = document.querySelector(".mistakes").parentElement;
+document.title = JSON.stringify({ width: innerWidth, stuck, cut: cut.scrollWidth - cut.clientWidth, found,
+  needed: document.documentElement.scrollWidth, turned: box(document.querySelector(".function span")).writingMode });
 </script></body>"""
 
 
@@ -186,7 +219,8 @@ def shown(tmp_path):
 
 def probed(shown, *options):
     """What a script of ours sees of the page, let in by leaving out the page's policy."""
-    text = re.sub(r"<meta http-equiv[^>]*>", "", page(CLASS * 40)).replace("</body>", PROBE)
+    found = [marked(f"{'Hohenzollern' * 5}_week1_final.ipynb", "transposed", "factor N", "exception"), *CLASS * 40]
+    text = re.sub(r"<meta http-equiv[^>]*>", "", page(found)).replace("</body>", PROBE)
     dom = shown(text, "--dump-dom", *options)
     return json.loads(re.search(r"<title>(.*?)</title>", dom, re.DOTALL)[1])
 
@@ -219,6 +253,7 @@ def test_all_is_legible_on_a_phone_by_day_and_by_night(shown, scheme):
     seen = probed(shown, "--window-size=390,844", f"--blink-settings=preferredColorScheme={scheme}")
     assert seen["needed"] <= seen["width"] <= 500
     assert seen["turned"] == "vertical-rl"
+    assert (seen["stuck"], seen["cut"]) == (0, 0)
     assert (luminance(seen["found"][" BODY"][1]) < 0.2) == (scheme == 0)
     for what, pair in seen["found"].items():
         dark, light = sorted(map(luminance, pair))
@@ -235,5 +270,7 @@ def test_print_shows_what_is_closed(shown, tmp_path):
     long = [Marked(m.name, "", "", tuple(result(r.function, r.kind, "x\n" * 40) for r in m.results)) for m in long]
     text = page(long)
     assert pages(text) == pages(text.replace("<details>", "<details open>")) > 12
+    many = page(CLASS * 40)
+    assert pages(many) == pages(many.replace('"wide tall"', '"wide"'))
     without_script = text.replace("<script>", '<script type="text/plain">')
     assert pages(without_script) > 12
