@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from inspect import signature
 from typing import Any
 
@@ -19,11 +18,10 @@ from tinygrad_np.facts import Facts, Trial, known
 from tinygrad_np.primitives import Primitive
 from tinygrad_np.tensors import Tensor
 from tinygrad_np.values import Array
-from tinygrad_np.verify.checks import BudgetSpent, Failure, Meter, check_point, close, examine, pulled
-from tinygrad_np.verify.diagnosis import Case, diagnose
-from tinygrad_np.verify.differences import Verdict, precision
+from tinygrad_np.verify.checks import BudgetSpent, Failure, Meter, check_point, close
+from tinygrad_np.verify.differences import precision
+from tinygrad_np.verify.explaining import explained, generator, proved
 from tinygrad_np.verify.report import Diagnosis, GradientMismatch, Kink, Point, Report
-from tinygrad_np.verify.smallest import larger, nearby, smallest
 from tinygrad_np.verify.subjects import Subject, derivative, of_tensors
 from tinygrad_np.verify.sweep import Sweep
 
@@ -39,11 +37,6 @@ __all__ = [
     "describe",
     "primitive",
 ]
-
-TELLING = 400
-"""Entries of the arguments up to which a mistake is looked into at other inputs, too."""
-
-Attempt = Callable[[Sequence[Array], int], Failure | None]
 
 
 def check_grads(
@@ -113,7 +106,7 @@ def check_grads(
     subject = of_tensors(_name(f), f, _argument_names(f, len(arrays)), live)
 
     def attempt(arrays: Sequence[Array], seed: int, meter: Meter) -> None:
-        rng = _generator(seed)
+        rng = generator(seed)
         out, g, _ = check_point(subject, arrays, rng, meter, directions)
         if out.dtype.kind != "f":
             raise DtypeError(f"check_grads: expected {subject.name} to return floats, got dtype {out.dtype}")
@@ -124,7 +117,7 @@ def check_grads(
             higher, function = derivative(higher, function, live, g, mixes)
             _, g, _ = check_point(higher, arrays, rng, meter, directions)
 
-    return _proved(subject, attempt, arrays, seed, budget, explain)
+    return proved(subject, attempt, arrays, seed, budget, explain)
 
 
 def check_vjp(
@@ -189,14 +182,14 @@ def check_vjp(
     subject = Subject(_name(forward), names, lambda *given: np.array(forward(*given)), pull)
 
     def attempt(arrays: Sequence[Array], seed: int, meter: Meter) -> None:
-        out, _, gradients = check_point(subject, arrays, _generator(seed), meter, directions)
+        out, _, gradients = check_point(subject, arrays, generator(seed), meter, directions)
         kinds = [a.dtype.kind for a in arrays]
         meter.report.constants = [n for n, g, k in zip(names, gradients, kinds, strict=True) if g is None and k == "f"]
         if out.dtype.kind != "f" or not [g for g in gradients if g is not None]:
             raise DtypeError(f"check_vjp: expected {subject.name} to return floats, and a gradient, got {out.dtype}")
         _check_reference(subject, reference, out, arrays, meter)
 
-    return _proved(subject, attempt, arrays, seed, budget, explain)
+    return proved(subject, attempt, arrays, seed, budget, explain)
 
 
 def primitive(
@@ -259,13 +252,13 @@ def primitive(
     meter = Meter(budget, report)
     sweep = Sweep(p, facts, meter)
     try:
-        for trial, arrays, check in sweep.everything(_generator(seed)):
+        for trial, arrays, check in sweep.everything(generator(seed)):
             try:
                 with np.errstate(all="ignore"):
                     check()
             except Failure as failure:
                 at = trial if explain else None
-                raise _explained(sweep, told, failure, at, arrays, seed) from failure.__cause__
+                raise explained(sweep, told, failure, at, arrays, seed) from failure.__cause__
     except BudgetSpent:
         report.skip(f"what comes after {budget} evaluations, which is the budget")
     return report
@@ -341,11 +334,6 @@ def describe(p: Any, facts: Facts) -> None:
 # --- what was given ---------------------------------------------------------------------------------------------------
 
 
-def _generator(seed: int) -> np.random.Generator:
-    """Numbers that are no others', as those of ``default_rng(seed)`` may well be the arguments'."""
-    return np.random.default_rng([seed, 0x7665726966])
-
-
 def _positive(op: str, **numbers: int) -> None:
     for name, number in numbers.items():
         if isinstance(number, bool) or not isinstance(number, (int, np.integer)):
@@ -406,166 +394,3 @@ def _check_reference(
     if not close(out, expected, precision(out)):
         raise Failure("value", f"its value is {out}, the reference's is {expected}", subject)
     meter.report.held("value")
-
-
-# --- what was found ---------------------------------------------------------------------------------------------------
-
-
-def _proved(
-    subject: Subject,
-    check: Callable[[Sequence[Array], int, Meter], None],
-    arrays: list[Array],
-    seed: int,
-    budget: int,
-    explain: bool,
-) -> Report:
-    """The report; or the explained failure."""
-    report = Report(subject.name)
-    meter = Meter(budget, report)
-    try:
-        check(arrays, seed, meter)
-    except BudgetSpent:
-        report.skip(f"what comes after {budget} evaluations, which is the budget")
-    except Failure as failure:
-        if not explain:
-            raise _mismatch(failure, [], arrays, None) from failure.__cause__
-        again = Meter(budget, Report(subject.name))
-
-        def attempt(candidate: Sequence[Array], seed: int) -> Failure | None:
-            return _failure_of(partial(check, candidate, seed, again))
-
-        rng = _generator(seed)
-        others = []
-        if sum(a.size for a in arrays) <= TELLING:
-            moved = ([nearby(a, rng) for a in arrays] for _ in range(2))
-            turned = [-nearby(a, rng) if a.dtype.kind == "f" else a for a in arrays]  # to the other sides of kinks
-            others = [attempt(given, seed + 1) for given in (arrays, *moved, turned, *larger(arrays, rng))]
-        raise _mismatch(failure, others, arrays, attempt) from failure.__cause__
-    return report
-
-
-def _failure_of(check: Callable[[], None]) -> Failure | None:
-    try:
-        check()
-    except Failure as failure:
-        return failure
-    except Exception:  # an input that the function refuses, or no budget: it does not fail in the same way
-        return None
-    return None
-
-
-def _explained(
-    sweep: Sweep, facts: Facts, failure: Failure, trial: Trial | None, arrays: list[Array], seed: int
-) -> GradientMismatch:
-    """The failure of a primitive, looked into at inputs whose sizes differ, and at smaller ones."""
-    if trial is None or not arrays:
-        return _mismatch(failure, [], arrays, None)
-    sweep.meter = Meter(sweep.meter.budget, Report(str(sweep.function)))
-
-    def at(trial: Trial, candidate: Sequence[Array], seed: int) -> Failure | None:
-        return _failure_of(lambda: sweep.at(trial, [np.array(a) for a in candidate], _generator(seed), 2))
-
-    rng = _generator(seed)
-    others = [at(wide, sweep.draw(wide, rng), seed + 1) for wide in _telling(facts, trial, rng)]
-    names = sweep.function.static if isinstance(sweep.function, Primitive) else ()
-    named = [f"{n}={v!r}" for n, v in zip(names, trial.static, strict=False)] or list(map(repr, trial.static))
-    setting = ", ".join([*named, *(f"{k}={v!r}" for k, v in trial.options.items())])
-    return _mismatch(failure, others, arrays, lambda given, seed: at(trial, given, seed), setting)
-
-
-def _telling(facts: Facts, trial: Trial, rng: np.random.Generator, count: int = 6) -> list[Trial]:
-    """Trials whose sizes differ and exceed 2, so that causes do not coincide."""
-    from tinygrad_np.facts import Choices
-
-    drawn = [facts.trial(Choices.of(rng)) for _ in range(200)] if facts.trial else []
-
-    def score(candidate: Trial) -> tuple[int, int]:
-        sides = [n for shape in candidate.shapes for n in shape]
-        size = max((int(np.prod(shape)) for shape in candidate.shapes), default=0)
-        return (len({n for n in sides if n > 2}) - sum(n < 3 for n in sides), -size)
-
-    differing = {t.shapes: t for t in drawn if 0 not in {n for shape in t.shapes for n in shape}}
-    telling = sorted(differing.values(), key=score, reverse=True)
-    return [trial, facts.base, *facts.more[:3], *telling[:count]]
-
-
-def _mismatch(
-    failure: Failure,
-    others: Sequence[Failure | None],
-    arrays: Sequence[Array],
-    attempt: Attempt | None,
-    setting: str = "",
-) -> GradientMismatch:
-    found = [failure, *(f for f in others if f is not None)]
-    diagnosis = _diagnosis(found) if attempt or failure.check in NAMED else None
-    small = _smallest(failure, arrays, attempt) if attempt else None
-    name, names = failure.subject.name, failure.subject.arguments
-    return GradientMismatch(name, failure.check, failure.text, names, failure.point, small, diagnosis, setting)
-
-
-NAMED = {"dtype": "it is of the wrong dtype", "input modified": "what comes in is written into: copy it first"}
-"""What is told by the check that fails."""
-
-
-def _diagnosis(failures: Sequence[Failure]) -> Diagnosis | None:
-    first = failures[0]
-    if first.check in NAMED:
-        return Diagnosis(first.check, NAMED[first.check])
-    if first.check not in ("gradient", "shape") or first.point is None:
-        return None
-    cases = []
-    for f in failures:
-        if f.check in ("gradient", "shape") and f.point is not None and f.point.argument == first.point.argument:
-            cases.append(f)
-    try:
-        small = [f for f in cases if f.point is not None and sum(a.size for a in f.point.arrays) <= 4 * TELLING]
-        return diagnose([_case(f.subject, f.point) for f in small if f.point is not None])
-    except BudgetSpent:
-        return None
-
-
-def _case(subject: Subject, point: Point) -> Case:
-    """The case at this point; where the engine sums over what was broadcast, with that written out."""
-    arrays, analytic = point.arrays, point.analytic
-    if subject.broadcasts and len({a.shape for a in arrays}) > 1:
-        arrays = tuple(np.array(a) for a in np.broadcast_arrays(*arrays))
-        analytic = np.asarray(pulled(subject, point.g, arrays)[point.argument])
-    return Case(subject, arrays, point.g, point.argument, analytic)
-
-
-def _smallest(failure: Failure, arrays: Sequence[Array], attempt: Attempt) -> Point | None:
-    last = failure
-
-    def fails(candidate: Sequence[Array]) -> bool:
-        nonlocal last
-        found = attempt(candidate, 0)
-        if found is None or found.check != failure.check or _has_kinks(found):
-            return False
-        last = found
-        return True
-
-    entries = sum(a.size for a in arrays)
-    smallest(arrays, fails, tries=max(4, min(80, 2_000_000 // max(1, entries))))
-    return _with_ones(last)
-
-
-def _has_kinks(failure: Failure) -> bool:
-    point = failure.point
-    return point is not None and point.numeric is not None and bool(np.isnan(point.numeric).any())
-
-
-def _with_ones(failure: Failure) -> Point | None:
-    """The same point with an incoming gradient of ones, if it fails there too."""
-    point, subject = failure.point, failure.subject
-    if failure.check != "gradient" or point is None:
-        return point
-    ones = np.ones_like(point.g)
-    try:
-        gradient = pulled(subject, ones, point.arrays)[point.argument]
-        assert gradient is not None
-        numeric, verdicts = examine(subject, point.arrays, point.argument, ones, gradient, range(gradient.size))
-    except (Failure, BudgetSpent):
-        return point
-    wrong = verdicts == Verdict.WRONG
-    simple = wrong.any() and not np.isnan(numeric).any()
-    return Point(point.arrays, ones, point.argument, gradient, numeric, wrong) if simple else point

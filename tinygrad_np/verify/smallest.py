@@ -56,11 +56,11 @@ def _shorter(arrays: Sequence[Array]) -> Iterator[list[Array]]:
     groups += [[(i, axis)] for i, axis, _ in axes]
     for group in groups:
         n = arrays[group[0][0]].shape[group[0][1]]
-        for part in (slice(0, 1), slice(n - 1, n), slice(0, n // 2), slice(n // 2, n), slice(0, n - 1), slice(0, n - 2)):
-            if 0 < part.stop - part.start < n:
+        for start, stop in ((0, 1), (n - 1, n), (0, n // 2), (n // 2, n), (0, n - 1), (0, n - 2)):
+            if 0 < stop - start < n:
                 cut = list(arrays)
                 for i, axis in group:
-                    cut[i] = cut[i][(slice(None),) * axis + (part,)]
+                    cut[i] = cut[i][(slice(None),) * axis + (slice(start, stop),)]
                 yield [np.array(a) for a in cut]
 
 
