@@ -145,14 +145,14 @@ def odd(number):
     right = text(RIGHT, True)
     every = list(RIGHT.values())
     prints = "    print('x' * 10**6)\n    return np.maximum(x_input, 0)"
-    two_lost = {"mse_forward": "not defined", "mse_grad_input": "not defined"}
+    two_lost = {"mse_forward": "exception", "mse_grad_input": "exception"}
     kinds = [
         (".ipynb", notebook("from Blocks import *"), verdicts(of="not defined")),
         (".ipynb", right[: len(right) // 2], verdicts(of="broken")),
         (".ipynb", "", verdicts(of="broken")),
         (".ipynb", '{"cells": 5}', verdicts(of="broken")),
         (".py", b"\xff\xfe\x00def f(:", verdicts(of="broken")),
-        (".py", "def f(:\n" + text(RIGHT, False), verdicts(of="not defined")),
+        (".py", "def f(:\n" + text(RIGHT, False), verdicts(of="exception")),
         (".ipynb", notebook(HEAD, *every, "while True:\n    pass", "import os\nos._exit(1)"), verdicts()),
         (".ipynb", notebook(HEAD, *every, RIGHT["mse_forward"].replace("2 *", "3 *")),
          verdicts({"mse_forward": "wrong"})),

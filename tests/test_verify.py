@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -523,6 +524,15 @@ def test_every_classic_mistake_is_caught_and_never_explained_wrongly(number):
     row = catalogue.try_mistake(number, SEEDS)
     assert row.is_good, row
     assert row.right >= 0.9 * row.seeds or not row.expected, row
+
+
+def test_what_is_off_by_little_is_shown_with_its_digits_and_not_explained():
+    x = np.array([[0.3, -0.5, 0.8], [0.1, 0.2, -0.9]])
+    error = mismatch(verify.check_vjp, np.arctan, lambda g, x: g * (1 + 4e-7) / (1 + x * x), x)
+    assert error.diagnosis is None
+    assert re.search(r"ratio 1\.000000[345]", str(error))
+    rule, differences = re.findall(r"(?:rule's gradient of .*|by differences) = (.*)", str(error))
+    assert rule != differences
 
 
 def test_the_catalogue_has_every_kind_of_explanation():

@@ -10,21 +10,28 @@ import builtins
 import json
 import os
 import sys
+import textwrap
 import threading
 import time
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from typing import Any, NoReturn
+
+import numpy as np
 
 import tinygrad_np
 from tinygrad_np import blocks
 from tinygrad_np.automark.assignments import tasks_of
+from tinygrad_np.automark.cells import cells
 from tinygrad_np.automark.limits import limited
+from tinygrad_np.automark.loading import NO_MODULE, Loaded, load
 from tinygrad_np.automark.marking import mark
 from tinygrad_np.automark.results import Result
-from tinygrad_np.automark.submissions import Loaded, cells, load, statements
+from tinygrad_np.automark.statements import statements
 from tinygrad_np.automark.tasks import Task
 from tinygrad_np.errors import FileFormatError
 
@@ -44,31 +51,37 @@ def _main(job: Mapping[str, Any]) -> None:
     events = os.open(job["events"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
     def tell(**event: Any) -> None:
-        os.write(events, json.dumps(event).encode() + b"\n")
+        os.write(events, json.dumps(event, ensure_ascii=False).encode("utf-8", "replace") + b"\n")
 
     _end_with(job["parent"])
     _limit_memory(job["memory"])
     namespace = _stand_in(path.parent)
     try:
-        loaded = Loaded(namespace, cells(path))
-    except (FileFormatError, OSError, MemoryError) as error:
-        tell(broken=str(error) or type(error).__name__)
+        loaded = Loaded(namespace, cells(path), path.parent)
+    except (FileFormatError, MemoryError) as error:
+        tell(broken=str(error) or f"{path.name}: it is too large to be read")
         return
-    found = statements(loaded.cells, job["run_all"], tasks, loaded.notes.append)
+    except OSError as error:
+        tell(broken=f"{path.name}: it cannot be read: {error.strerror}")
+        return
+    shared = Shared()
     load(
         loaded,
-        found,
+        statements(loaded.cells, job["run_all"], tasks),
         lambda run: limited(run, job["seconds"]),
         lambda number, where: tell(begin="statement", number=number, where=where),
         job["skip"],
     )
-    for note in loaded.notes[:MOST_NOTES]:
+    changed = shared.restore()
+    for note in [*loaded.notes[:MOST_NOTES], *(f"it changes {name}" for name in changed)]:
         tell(note=note)
+    for module in loaded.modules():
+        tell(note=f"it imports {module}, a file beside it")
     for name in job["functions"]:
         tell(begin="function", name=name)
-        result = _marked(loaded, tasks[name], job)
-        if result.passed and (borrowed := loaded.borrowed(loaded.namespace[name])):
-            tell(note=f"{name} uses {', '.join(borrowed)} of tinygrad_np: look at it")
+        result = _marked(loaded, tasks[name], job, shared)
+        for note in _noteworthy(loaded, result):
+            tell(note=note)
         tell(result=replace(result, reason=result.reason[:LONGEST_REASON]).as_dict())
         if result.kind == "memory":  # what it took may still be taken
             tell(again=True)
@@ -76,11 +89,11 @@ def _main(job: Mapping[str, Any]) -> None:
     tell(end=True)
 
 
-def _marked(loaded: Loaded, task: Task, job: Mapping[str, Any]) -> Result:
+def _marked(loaded: Loaded, task: Task, job: Mapping[str, Any], shared: Shared) -> Result:
     seed, start = job["seed"], time.perf_counter()
-    function, why = loaded.function(task.name)
+    function, why, kind = loaded.function(task.name)
     if function is None:
-        return Result(task.name, False, f"  {why}", "not defined", 0, seed)
+        return Result(task.name, False, _indented(why), kind, 0, seed)
     try:
         result = mark(function, task, seed, job["seconds"])
     except BaseException as error:  # `mark` catches what functions raise, but for want of memory and the like of Ctrl-C
@@ -88,16 +101,58 @@ def _marked(loaded: Loaded, task: Task, job: Mapping[str, Any]) -> Result:
         told = "it ends with"
         if isinstance(error, Exception) and kind != "memory":
             kind, told = "not marked", "the marker fails:"
-        reason = f"  {told} {type(error).__name__}: {error}"
+        reason = _indented(f"{told} {type(error).__name__}: {error}")
         result = Result(task.name, False, reason, kind, 0, seed, time.perf_counter() - start)
     if result.kind == "exception" and "MemoryError" in result.reason:
         result = replace(result, kind="memory")
+    changed = shared.restore()
+    if changed and result.kind not in ("memory", "time limit"):  # the marker has been using it too
+        reason = _indented(f"while it is marked, {', '.join(changed)} is changed: its values say nothing")
+        return replace(result, passed=False, reason=reason, kind="exception")
+    more = [] if result.passed else loaded.lacking(function, result.reason)
     cell = loaded.cell_of(function)
     if cell is not None and job["file"].endswith(".ipynb") and result.kind in ("exception", "memory"):
-        result = replace(result, reason=f"{result.reason}\n  (it is in {cell.name})")
+        more.append(f"(it is in {cell.name})")
     if result.kind == "memory":
-        result = replace(result, reason=f"{result.reason}\n  it may take {job['memory']} MB")
-    return result
+        more.append(f"it may take {job['memory']} MB")
+    return replace(result, reason="\n".join([result.reason, *map(_indented, more)]) if more else result.reason)
+
+
+def _indented(text: str) -> str:
+    return textwrap.indent(text, "  ")
+
+
+def _noteworthy(loaded: Loaded, result: Result) -> Iterator[str]:
+    """What a teacher should know of a result."""
+    name = result.function
+    if result.passed:
+        function = loaded.namespace[name]
+        if borrowed := loaded.borrowed(function):
+            yield f"{name} uses {', '.join(borrowed)} of tinygrad_np: look at it"
+        for module in loaded.beside(function):
+            yield f"{name} uses {module}, a file beside the submission: look at it"
+    elif missing := NO_MODULE.search(result.reason):
+        yield f"{name}: {missing[0]}"
+
+
+class Shared:
+    """What a submission shares with the marker, as it is before the submission runs."""
+
+    def __init__(self) -> None:
+        modules = (builtins, np, np.linalg, np.random, blocks)
+        self.before = [(module, {n: v for n, v in vars(module).items() if n[0] != "_"}) for module in modules]
+        self.errors, self.printing = np.geterr(), np.get_printoptions()
+
+    def restore(self) -> list[str]:
+        """Put back what is another now; return the names of what is not a setting."""
+        changed = []
+        for module, things in self.before:
+            for name in [name for name, thing in things.items() if module.__dict__.get(name) is not thing]:
+                module.__dict__[name] = things[name]
+                changed.append(f"{module.__name__}.{name}")
+        np.seterr(**self.errors)
+        np.set_printoptions(**self.printing)
+        return changed
 
 
 # --- limits -----------------------------------------------------------------------------------------------------------
@@ -156,13 +211,25 @@ def _stand_in(folder: Path) -> dict[str, Any]:
     silent.__path__ = ours.__path__
     sys.modules["tinygrad_np.automark"] = silent
     tinygrad_np.automark = silent
-    if not (folder / "Blocks.py").is_file():
+    if (folder / "Blocks.py").is_file():
+        sys.meta_path.insert(0, _OwnBlocks(folder))
+    else:
         sys.modules["Blocks"] = blocks
     sys.path.append(str(folder))
     builtins.input = _no_input
     main = types.ModuleType("__main__")
     sys.modules["__main__"] = main
     return main.__dict__
+
+
+class _OwnBlocks(MetaPathFinder):
+    """Finds the submission's own `Blocks` before any other."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = str(folder)
+
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:  # noqa: ARG002
+        return PathFinder.find_spec(fullname, [self.folder]) if fullname == "Blocks" else None
 
 
 def _nothing(*_: Any, **__: Any) -> None:

@@ -252,13 +252,13 @@ def primitive(
     meter = Meter(budget, report)
     sweep = Sweep(p, facts, meter)
     try:
-        for trial, arrays, check in sweep.everything(generator(seed)):
-            try:
-                with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"):
+            for trial, arrays, check in sweep.everything(generator(seed)):
+                try:
                     check()
-            except Failure as failure:
-                at = trial if explain else None
-                raise explained(sweep, told, failure, at, arrays, seed) from failure.__cause__
+                except Failure as failure:
+                    at = trial if explain else None
+                    raise explained(sweep, told, failure, at, arrays, seed) from failure.__cause__
     except BudgetSpent:
         report.skip(f"what comes after {budget} evaluations, which is the budget")
     return report

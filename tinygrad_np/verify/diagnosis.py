@@ -314,6 +314,7 @@ OF_VALUES = (factor, missing, transposed, elsewhere, not_summed, summed_twice, m
 
 def diagnose(cases: Sequence[Case], explanations: Sequence[Explanation] | None = None) -> Diagnosis | None:
     """The one kind of explanation that fits all cases; None if none does, or several, or they are too small to tell."""
+    cases = [case for case in cases if not case.same(case.analytic, case.numeric)]  # too near for explanations to tell
     told = sum(int((np.nan_to_num(case.numeric) != 0).sum()) + int((case.analytic != 0).sum()) for case in cases)
     if not cases or told < 6:
         return None

@@ -145,7 +145,8 @@ class GradientMismatch(TinygradError, AssertionError):
         if self.setting:
             lines.append(f"  called with {self.setting}")
         if self.index is not None:
-            ratio = f", ratio {self.ratio:.6g}" if self.ratio is not None else ""
+            digits = 6 if self.ratio is None or abs(self.ratio - 1) > 1e-4 else 12
+            ratio = f", ratio {self.ratio:.{digits}g}" if self.ratio is not None else ""
             at = f"at {list(self.index)} " if self.index else ""
             lines.append(f"  {at}the rule says {self.analytic:.9g}, differences say {self.numeric:.9g}{ratio}")
             lines.append(f"  {self.wrong} of {self.entries} entries are wrong")
@@ -159,18 +160,19 @@ class GradientMismatch(TinygradError, AssertionError):
 
     def _spelt(self, point: Point) -> list[str]:
         named = [*zip(self.names, point.arrays, strict=False), ("incoming gradient", point.g)]
-        named.append((f"the rule's gradient of {self.argument_name}", point.analytic))
+        found = [(f"the rule's gradient of {self.argument_name}", point.analytic)]
         if point.numeric is not None:
-            named.append(("by differences", point.numeric))
-        return [f"    {name} = {shown(array)}" for name, array in named]
+            found.append(("by differences", point.numeric))
+        digits = 6 if len({shown(array) for _, array in found}) == len(found) else 12
+        return [f"    {name} = {shown(array, digits)}" for name, array in [*named, *found]]
 
 
-def shown(array: Any) -> str:
+def shown(array: Any, digits: int = 6) -> str:
     """An array as text, on one line if it is small; its shape where the text does not tell it."""
     array = np.asarray(array)
     if array.size > 64:
         return f"{array.dtype} of shape {array.shape}"
-    text = np.array2string(array, separator=", ", precision=6, suppress_small=False)
+    text = np.array2string(array, separator=", ", precision=digits, suppress_small=False)
     text = " ".join(text.split())
     return text if array.size else f"[] of shape {array.shape}"
 
