@@ -5,15 +5,20 @@ from __future__ import annotations
 import argparse
 import os
 import secrets
+import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+import threading
+from collections import Counter
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from tinygrad_np.automark import report, running
 from tinygrad_np.automark.assignments import tasks_of
-from tinygrad_np.automark.running import Marked, Settings
+from tinygrad_np.automark.results import spoken
+from tinygrad_np.automark.running import Marked, Settings, Submission, verdict
 from tinygrad_np.errors import RangeError
 from tinygrad_np.files import replacing
 from tinygrad_np.program import table
@@ -21,7 +26,7 @@ from tinygrad_np.program import table
 Item = TypeVar("Item")
 
 SHOWN = 5
-"""How many of the commonest mistakes the terminal shows; the report has all."""
+"""How many of the commonest mistakes the terminal shows, and of names; the report has all."""
 
 
 def add_mark(commands: Any) -> None:
@@ -45,14 +50,28 @@ def add_mark(commands: Any) -> None:
         epilog="example: tinygrad-np mark submissions --out report.html --json results.json --jobs 2",
         allow_abbrev=False,
     )
-    made.add_argument("submissions", nargs="+", type=Path, metavar="SUBMISSION", help="a notebook, .py file or folder")
-    made.add_argument("--out", type=Path, metavar="FILE", help="write a report, one HTML page")
+    made.add_argument(
+        "submissions",
+        nargs="+",
+        type=_path,
+        metavar="SUBMISSION",
+        help="a notebook, .py file or folder; where a name begins with a dash, write -- before the first of them",
+    )
+    made.add_argument(
+        "--out",
+        type=_path,
+        metavar="FILE",
+        help="write a report of these submissions, one HTML page; only an earlier report is replaced",
+    )
     made.add_argument(
         "--json",
-        type=Path,
+        type=_path,
         metavar="FILE",
         help="write the results as JSON, after each submission; what such a file holds of unchanged submissions is "
-        "not marked again",
+        "not marked again, and what it holds of others stays in it",
+    )
+    made.add_argument(
+        "--again", action="store_true", help="mark all of these submissions, also those whose results are in --json"
     )
     made.add_argument(
         "--seed", type=_number(int, 0), metavar="N", help="of the hidden cases (default: the file's, or drawn)"
@@ -73,14 +92,14 @@ def add_mark(commands: Any) -> None:
     )
     made.add_argument(
         "--memory",
-        type=_number(int, 16),
+        type=_number(int, 16, 10**9),
         default=1024,
         metavar="MB",
         help="for each submission, where the system can limit it (default: 1024)",
     )
     made.add_argument("--run-all", action="store_true", help="run experiments too, not only imports and definitions")
     made.add_argument(
-        "--assignment", type=Path, metavar="FILE", help="a .py file that declares further functions by a reference"
+        "--assignment", type=_path, metavar="FILE", help="a .py file that declares further functions by a reference"
     )
     made.set_defaults(run=mark, error=made.error)
 
@@ -99,48 +118,121 @@ def mark(given: argparse.Namespace) -> None:
     <BLANKLINE>
     seed 7
     """
-    for flag, path in (("--out", given.out), ("--json", given.json)):
-        _check_writable(flag, path)
+    with _ended_alike():
+        _mark(given)
+
+
+def _mark(given: argparse.Namespace) -> None:
+    for flag, path in (("--out", given.out), ("--json", given.json), ("--assignment", given.assignment)):
+        if path is not None:
+            _check_file(flag, path, written=flag != "--assignment")
+    if given.out is not None:
+        _check_replaceable(given.out, given.json)
     names = list(tasks_of(given.assignment))
     submissions = running.find(given.submissions)
     stored = running.read(given.json) if given.json is not None and given.json.exists() else None
     seed = given.seed if given.seed is not None else stored[0] if stored else secrets.randbits(32)
     settings = Settings(seed, given.seconds, given.memory, given.run_all, given.assignment)
-    earlier = stored[1] if stored and stored[0] == seed else {}
-    keys = {submission.name: running.key_of(submission, settings) for submission in submissions}
-    done = {name: earlier[name, key] for name, key in keys.items() if (name, key) in earlier}
-    left = [submission for submission in submissions if submission.name not in done]
+    kept = stored[1] if stored else {}
+    current = [s for s in submissions if not given.again and _is_current(kept.get(s.file), s, settings)]
+    kept |= {s.file: replace(kept[s.file], name=s.name) for s in current}
+    done = {s.file for s in current}
+    left = [s for s in submissions if s.file not in done]
     if done:
         sys.stderr.write(f"mark: {len(done)} of {len(submissions)} submissions are unchanged since {given.json}\n")
     sys.stderr.write(f"mark: seed {seed}\n")
 
-    def in_order() -> list[Marked]:
-        return [done[submission.name] for submission in submissions if submission.name in done]
+    def save() -> None:
+        """These submissions in their order, then those of other runs."""
+        if given.json is not None:
+            order = dict.fromkeys([*(s.file for s in submissions), *kept])
+            running.write(given.json, seed, names, [kept[file] for file in order if file in kept])
 
-    with closing(running.mark_all(left, names, settings, given.jobs)) as found:
-        for one in bar("submissions", found, len(left)):
-            done[one.name] = one
-            if given.json is not None:
-                running.write(given.json, seed, names, in_order())
-    if given.json is not None:
-        running.write(given.json, seed, names, in_order())
+    try:
+        with (
+            closing(running.mark_all(left, names, settings, given.jobs)) as found,
+            closing(bar("submissions", found, len(left))) as shown,
+        ):
+            for one in shown:
+                kept[one.file] = one
+                done.add(one.file)
+                save()
+    except KeyboardInterrupt:
+        again = "the same command without --again" if given.again else "the same command"
+        how = f"{again} goes on with the others" if given.json else "with --json FILE the others could be gone on with"
+        sys.stderr.write(f"mark: {len(done)} of {len(submissions)} submissions are marked; {how}\n")
+        raise
+    save()
+    marked = [kept[s.file] for s in submissions]
     if given.out is not None:
         with replacing(given.out) as part:
-            part.write_text(report.html(in_order(), names, seed), encoding="utf-8")
-    sys.stdout.write(_summary(in_order(), seed) + "\n")
+            part.write_text(report.html(marked, names, seed, options=_options(given)), encoding="utf-8")
+    sys.stdout.write(_summary(marked, seed) + "\n")
     for what, path in (("report", given.out), ("results", given.json)):
         if path is not None:
             sys.stdout.write(f"the {what} {'are' if what == 'results' else 'is'} in {path}\n")
 
 
+def _is_current(stored: Marked | None, submission: Submission, settings: Settings) -> bool:
+    """Whether stored results would come again; a module that was missing may be here now."""
+    return stored is not None and stored.key == running.key_of(submission, settings) and not stored.missing
+
+
+@contextmanager
+def _ended_alike() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP be as Ctrl-C, so that nothing is left behind, unless they are ignored, as by nohup."""
+    taken = []
+    if threading.current_thread() is threading.main_thread():  # no other may say what signals do
+        signals = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+        taken = [number for number in signals if signal.getsignal(number) == signal.SIG_DFL]
+    try:
+        for number in taken:
+            signal.signal(number, signal.default_int_handler)
+        yield
+    finally:
+        for number in taken:
+            signal.signal(number, signal.SIG_DFL)
+
+
+# --- in words ---------------------------------------------------------------------------------------------------------
+
+
 def _summary(marked: Sequence[Marked], seed: int) -> str:
-    text = table([("submission", "completed"), *((_line(one.name), one.score) for one in marked)])
-    found = report.mistakes(marked)
-    common = [m for m in found if m.count > 1][:SHOWN]
-    if common:
-        rows = [(m.function, _line(m.kind), str(m.count)) for m in common]
-        text += "\n\n" + table([("function", "commonest mistakes", "how many"), *rows])
-    return f"{text}\n\nseed {seed}"
+    parts = [table([("submission", "completed"), *((_line(one.name), _score(one)) for one in marked)])]
+    if common := [m for m in report.mistakes(marked) if m.count > 1][:SHOWN]:
+        rows = [(m.function, _line(spoken(m.kind)), str(m.count)) for m in common]
+        parts.append(table([("function", "commonest mistakes", "how many"), *rows]))
+    if missing := sorted(set().union(*(one.missing for one in marked))):
+        parts.append(f"not installed here: {_some(missing)}")
+    if suspects := [one.name for one in marked if any(note.endswith(report.LOOK) for note in one.notes)]:
+        parts.append(f"look at these, which use functions that are not their own: {_some(suspects)}")
+    return "\n\n".join([*parts, f"seed {seed}"])
+
+
+def _options(given: argparse.Namespace) -> dict[str, str]:
+    """What a report says of how it came about."""
+    return {
+        "seconds for a function": f"{given.seconds:g}",
+        "memory": f"{given.memory} MB",
+        "experiments": "run" if given.run_all else "not run",
+        "assignment": given.assignment.name if given.assignment else "",
+    }
+
+
+def _score(one: Marked) -> str:
+    """How many functions are completed, and how many could not be tried, which says nothing of the student."""
+    counts = Counter(verdict(result) for result in one.results)
+    untried = [
+        kind if counts[kind] == len(one.results) else f"{kind}: {counts[kind]}"
+        for kind in ("broken", "not marked")
+        if counts[kind]
+    ]
+    return one.score + (f" ({', '.join(untried)})" if untried else "")
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return _line(", ".join(names[:SHOWN])) + more
 
 
 def _line(text: str) -> str:
@@ -148,31 +240,61 @@ def _line(text: str) -> str:
     return "".join(c if c.isprintable() else "?" for c in text)
 
 
-def _check_writable(flag: str, path: Path | None) -> None:
+# --- what may be typed ------------------------------------------------------------------------------------------------
+
+
+def _check_file(flag: str, path: Path, written: bool) -> None:
     """Before hours are spent on what is to be written there."""
-    if path is None:
-        return
+    if path.exists() and not path.is_file():
+        raise RangeError(f"mark: expected {flag} to be a file, got {str(path)!r}: a folder, a pipe or a device")
     folder = path.resolve().parent
-    if not folder.is_dir() or path.is_dir() or not os.access(folder, os.W_OK):
-        raise RangeError(f"mark: expected {flag} to be a file in a folder that can be written to, got {str(path)!r}")
+    if written and not (folder.is_dir() and os.access(folder, os.W_OK)):
+        raise RangeError(f"mark: expected {flag} to be in a folder that can be written to, got {str(path)!r}")
 
 
-def _number(kind: type[int] | type[float], low: float) -> Callable[[str], float]:
+def _check_replaceable(out: Path, results: Path | None) -> None:
+    """A report takes the place of nothing but a report; of results, `running.read` knows."""
+    if results is not None and out.resolve() == results.resolve():
+        raise RangeError(f"mark: expected two files for --out and --json, got {str(out)!r} for both")
+    if out.exists() and not _is_report(out):
+        raise RangeError(
+            f"mark: expected --out to be a new file or an earlier report, got {str(out)!r}: it is another file; choose "
+            "another name, or remove it"
+        )
+
+
+def _is_report(path: Path) -> bool:
+    """Whether it begins as one, and so as no program, notebook or JSON file does."""
+    start = path.read_bytes()[:1000]
+    return start.startswith(b"<!DOCTYPE html>") and report.GENERATOR.encode() in start
+
+
+def _path(text: str) -> Path:
+    if not text:
+        raise argparse.ArgumentTypeError("expected a file or folder, got ''; a dot is the folder that you are in")
+    return Path(text)
+
+
+def _number(kind: type[int] | type[float], low: float, high: float = float("inf")) -> Callable[[str], float]:
     def parse(text: str) -> float:
         try:
             value = kind(text)
         except ValueError:
             value = None
-        if value is None or not low <= value < float("inf"):
+        if value is None or not low <= value < high:
             what = "an integer" if kind is int else "a number"
-            raise argparse.ArgumentTypeError(f"expected {what} of at least {low:g}, got {text!r}")
+            less = f" and less than {high:g}" if high < float("inf") else ""
+            raise argparse.ArgumentTypeError(f"expected {what} of at least {low:g}{less}, got {text!r}")
         return value
 
     return parse
 
 
-def bar(name: str, items: Iterator[Item], total: int) -> Iterator[Item]:
-    """The items, behind a progress bar where there is one.
+# --- what is shown on the way -----------------------------------------------------------------------------------------
+
+
+def bar(name: str, items: Iterator[Item], total: int) -> Generator[Item, None, None]:
+    """The items, behind a progress bar; without tqdm or a terminal, behind at most ten lines on the way.
 
     Examples
     --------
@@ -182,5 +304,14 @@ def bar(name: str, items: Iterator[Item], total: int) -> Iterator[Item]:
     try:
         from tqdm import tqdm
     except ImportError:
-        return items
-    return iter(tqdm(items, name, total, disable=None))
+        drawn = None
+    else:
+        drawn = tqdm(items, name, total, disable=None)
+    if drawn is not None and not drawn.disable:
+        with drawn:
+            yield from drawn
+        return
+    for number, item in enumerate(items, 1):
+        yield item
+        if number * 10 // total > (number - 1) * 10 // total:
+            sys.stderr.write(f"{name}: {number} of {total}\n")

@@ -42,6 +42,9 @@ MEANINGS = {
     "not defined": "is not among the submission's own functions",
 }
 
+GENERATOR = '<meta name="generator" content="tinygrad_np mark">'
+"""What a report has among its first characters, by which it is known as one."""
+
 LOOK = "look at it"
 """How a note ends that a teacher should read, whatever the results are."""
 
@@ -133,7 +136,7 @@ def html(
     policy = f"default-src 'none'; style-src {_hash(_STYLE)}; script-src {_hash(_SCRIPT)}; base-uri 'none'"
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="generator" content="tinygrad_np mark">\n'
+        f"{GENERATOR}\n"
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{_text(title)}</title>\n<style>{_STYLE}</style>\n</head>\n"

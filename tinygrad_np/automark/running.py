@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,10 +14,15 @@ import threading
 import time
 from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
+from tinygrad_np.automark.loading import NO_MODULE
 from tinygrad_np.automark.results import Result
 from tinygrad_np.errors import FileFormatError, MissingFileError, RangeError
 from tinygrad_np.files import replacing
@@ -24,8 +30,14 @@ from tinygrad_np.files import replacing
 COMPANIONS = ("Blocks.py", "automark.py")
 """Files that lie beside a submission; in a folder, they are none themselves unless there is no other."""
 
+NOT_ENTERED = ("venv", "site-packages", "node_modules")
+"""Folders that hold the programs of others; nor are those entered whose names begin with a dot or two underscores."""
+
 _KEPT = 4000
 """Characters of what a submission prints: as many from its beginning and from its end."""
+
+_MARK = "TINYGRAD_NP_MARK"
+"""The variable by which what a submission starts is known, wherever it goes."""
 
 _RESTARTS = 5
 """How often a process that dies while a submission is loaded is started again, without the statement where it died."""
@@ -73,6 +85,16 @@ class Submission(NamedTuple):
     name: str
     path: Path
 
+    @property
+    def file(self) -> str:
+        """Which file it is, whatever it is called by: no other submission has the same."""
+        return _plain(str(self.path.resolve()))
+
+
+def _plain(text: str) -> str:
+    """A text that can be written: a file's name may hold what no encoding has."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
 
 @dataclass(frozen=True)
 class Marked:
@@ -83,7 +105,7 @@ class Marked:
     name, file
         See `Submission`.
     key
-        Changes with anything that its results depend on, but the seed.
+        Changes with what its results depend on; see `key_of`.
     results
         One for each function.
     notes
@@ -114,6 +136,11 @@ class Marked:
     @property
     def score(self) -> str:
         return f"{self.passed} of {len(self.results)}"
+
+    @property
+    def missing(self) -> set[str]:
+        """The modules that it imports and that were not found."""
+        return set(NO_MODULE.findall("\n".join([*self.notes, *(result.reason for result in self.results)])))
 
 
 VERDICTS = ("not defined", "time limit", "memory", "exception", "crashed", "broken", "not marked")
@@ -151,51 +178,72 @@ def find(paths: Sequence[Path]) -> list[Submission]:
     >>> [submission.name for submission in find([Path(".")])]
     ['ann.py']
     """
-    found: dict[Path, Submission] = {}
+    found: dict[str, Submission] = {}
     for path in paths:
-        if path.is_dir():
-            inside = sorted(_inside(path))
-            if not inside:
-                raise RangeError(f"mark: expected submissions (.ipynb, .py) in the folder {str(path)!r}, got none")
-            for file in inside:
-                found.setdefault(file.resolve(), Submission(file.relative_to(path).as_posix(), file))
-        elif path.suffix.lower() in (".ipynb", ".py") and path.exists():
-            found.setdefault(path.resolve(), Submission(path.name, path))
-        else:
-            what = "another kind of file" if path.exists() else "nothing there"
-            raise RangeError(f"mark: expected a notebook (.ipynb), a .py file or a folder, got {str(path)!r}: {what}")
-    names = [submission.name for submission in found.values()]
-    return [s if names.count(s.name) == 1 else Submission(s.path.as_posix(), s.path) for s in found.values()]
+        for submission in _at(path):
+            if submission.file in found and found[submission.file].path.is_symlink():
+                del found[submission.file]  # for its real name
+            found.setdefault(submission.file, submission)
+    names = {submission.name for submission in found.values()}
+    if len(names) == len(found):
+        return list(found.values())
+    return [Submission(_plain(path.as_posix()), path) for _, path in found.values()]
+
+
+def _at(path: Path) -> list[Submission]:
+    if path.is_dir():
+        inside = sorted(_inside(path))
+        if not inside:
+            raise RangeError(f"mark: expected submissions (.ipynb, .py) in the folder {str(path)!r}, got none")
+        return [Submission(_plain(file.relative_to(path).as_posix()), file) for file in inside]
+    if path.suffix.lower() in (".ipynb", ".py") and path.is_file():
+        return [Submission(_plain(path.name), path)]
+    what = "another kind of file" if path.is_file() else "a pipe or a device" if path.exists() else "nothing there"
+    raise RangeError(f"mark: expected a notebook (.ipynb), a .py file or a folder, got {str(path)!r}: {what}")
 
 
 def _inside(folder: Path) -> Iterator[Path]:
     for here, folders, files in os.walk(folder):
-        folders[:] = sorted(f for f in folders if not f.startswith((".", "__")))
-        names = [f for f in files if f.lower().endswith((".ipynb", ".py")) and not f.startswith(".")]
-        own = [f for f in names if f not in COMPANIONS] or [f for f in names if f == "Blocks.py"]
-        yield from (Path(here) / f for f in own)
+        folders[:] = [f for f in folders if not f.startswith((".", "__")) and f not in NOT_ENTERED]
+        found = [Path(here, f) for f in files if f.lower().endswith((".ipynb", ".py")) and not f.startswith(".")]
+        found = [path for path in found if path.is_file()]  # no named pipe, whose end would not come
+        yield from [p for p in found if p.name not in COMPANIONS] or [p for p in found if p.name == "Blocks.py"]
 
 
 def key_of(submission: Submission, settings: Settings) -> str:
-    """Changes with the submission, its ``Blocks.py``, the marker, and how it is marked, but for the seed.
+    """Changes with what results depend on: the submission, the modules beside it, the marker, and how it is marked.
 
     Examples
     --------
     >>> _ = Path("a.py").write_text("x = 1")
     >>> a = Submission("a.py", Path("a.py"))
-    >>> key_of(a, Settings(1)) == key_of(a, Settings(2)) != key_of(a, Settings(1, seconds=1))
+    >>> key_of(a, Settings(1)) == key_of(a, Settings(1)) != key_of(a, Settings(2))
     True
     """
-    read = hashlib.sha256()
-    marker = sorted(Path(__file__).parent.glob("*.py"))
-    for path in (submission.path, submission.path.parent / "Blocks.py", settings.assignment, *marker):
-        try:
-            content = path.read_bytes() if path else b""
-        except OSError:
-            content = b""
-        read.update(hashlib.sha256(content).digest())
-    read.update(repr((float(settings.seconds), settings.memory, settings.run_all)).encode())
+    read = hashlib.sha256(_marker())
+    for path in (*_modules(submission.path.resolve()), *filter(None, [settings.assignment])):
+        read.update(hashlib.sha256(_content(path)).digest())
+    read.update(repr((settings.seed, float(settings.seconds), settings.memory, settings.run_all)).encode())
     return read.hexdigest()
+
+
+def _modules(path: Path) -> list[Path]:
+    """A submission, and the Python files beside it that it names, or that these name: it may import them."""
+    found, others = [path], {other for other in path.parent.glob("*.py") if other != path and other.is_file()}
+    for one in found:  # which grows
+        words = set(re.findall(r"\w+", _content(one).decode("utf-8", "replace")))
+        named = {other for other in others if other.stem in words}
+        found += sorted(named)
+        others -= named
+    return found
+
+
+@cache
+def _marker() -> bytes:
+    """Changes with this package, NumPy and Python."""
+    versions = f"{np.__version__} {sys.version}".encode()
+    sources = sorted(Path(__file__).parents[1].rglob("*.py"))
+    return hashlib.sha256(b"".join([versions, *map(_content, sources)])).digest()
 
 
 # --- marking ----------------------------------------------------------------------------------------------------------
@@ -270,7 +318,7 @@ def _mark_one(submission: Submission, names: Sequence[str], settings: Settings, 
             fail("broken", f"it could not be loaded{where}: {how}", *left)
     return Marked(
         submission.name,
-        str(submission.path),
+        submission.file,
         key,
         tuple(results[name] for name in names),
         (*skip.values(), *notes),
@@ -311,14 +359,14 @@ class _Process:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             cwd=cwd,
-            env=_environment(),
+            env=_environment() | {_MARK: str(self.folder)},
             start_new_session=True,
         ) as process:
             printed = _Printed(process)
             try:
                 self._watch(process, events)
             finally:
-                _kill(process)
+                _kill(process, self.folder)
                 self.output = printed.text()
         self.code = process.returncode
         self._read(_content(events))
@@ -428,16 +476,29 @@ def _has_ended(process: subprocess.Popen[bytes]) -> bool:
     return process.poll() is not None
 
 
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    """End a process and all that it started."""
-    try:
+def _kill(process: subprocess.Popen[bytes], folder: Path) -> None:
+    """End a process and all that it started, where /proc tells also what has left its group."""
+    with suppress(ProcessLookupError, PermissionError):
         if hasattr(os, "killpg"):
             os.killpg(process.pid, signal.SIGKILL)
         else:
             process.kill()
-    except (ProcessLookupError, PermissionError):
-        pass
     process.wait()
+    for _ in range(100):  # what is killed may have started another
+        left = list(_marked_by(folder))
+        if not left:
+            return
+        for number in left:
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(number, signal.SIGKILL)
+        time.sleep(0.01)
+
+
+def _marked_by(folder: Path) -> Iterator[int]:
+    """The numbers of the processes that were started with this folder in their environment."""
+    for environment in Path("/proc").glob("[0-9]*/environ"):
+        if f"{_MARK}={folder}\0".encode() in _content(environment):
+            yield int(environment.parent.name)
 
 
 # --- keeping ----------------------------------------------------------------------------------------------------------
@@ -446,7 +507,7 @@ _WHAT = "tinygrad_np mark"
 
 
 def write(path: Path, seed: int, names: Sequence[str], marked: Sequence[Marked]) -> None:
-    """Write results as JSON; the file is replaced once all of it is written.
+    """Write results as JSON; the file is replaced once all of it is written. It may move with what it tells of.
 
     Examples
     --------
@@ -456,14 +517,23 @@ def write(path: Path, seed: int, names: Sequence[str], marked: Sequence[Marked])
     """
     submissions = [asdict(one) | {"passed": one.passed, "of": len(one.results)} for one in marked]
     for submission, one in zip(submissions, marked, strict=True):
+        submission["file"] = _from(path, one.file)
         submission["results"] = [r.as_dict() | {"verdict": verdict(r)} for r in one.results]
     content = {"what": _WHAT, "seed": seed, "functions": list(names), "submissions": submissions}
     with replacing(path) as part:
         part.write_text(json.dumps(content, indent=1), encoding="utf-8")
 
 
-def read(path: Path) -> tuple[int, dict[tuple[str, str], Marked]]:
-    """The seed and the results of a file, by the names and keys of submissions.
+def _from(path: Path, file: str) -> str:
+    """A file as seen from the folder of another."""
+    try:
+        return Path(os.path.relpath(file, path.resolve().parent)).as_posix()
+    except ValueError:  # on another drive
+        return file
+
+
+def read(path: Path) -> tuple[int, dict[str, Marked]]:
+    """The seed and the results of a file, by the files of submissions.
 
     Raises
     ------
@@ -484,8 +554,10 @@ def read(path: Path) -> tuple[int, dict[tuple[str, str], Marked]]:
         content = json.loads(path.read_bytes())
         if content["what"] != _WHAT:
             raise ValueError(f"it is of {content['what']!r}")
-        marked = [_marked(one) for one in content["submissions"]]
-        return int(content["seed"]), {(one.name, one.key): one for one in marked}
+        if not isinstance(content["seed"], int) or content["seed"] < 0:
+            raise ValueError(f"its seed is {content['seed']!r}, not an integer of at least 0")
+        marked = [_marked(one, path) for one in content["submissions"]]
+        return content["seed"], {one.file: one for one in marked}
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise FileFormatError(
             f"mark: expected {str(path)!r} to be a file of results that `mark --json` wrote, which could be gone on "
@@ -493,7 +565,8 @@ def read(path: Path) -> tuple[int, dict[tuple[str, str], Marked]]:
         ) from error
 
 
-def _marked(one: Mapping[str, Any]) -> Marked:
+def _marked(one: Mapping[str, Any], path: Path) -> Marked:
     results = tuple(Result(**{k: v for k, v in r.items() if k != "verdict"}) for r in one["results"])
     known = {k: v for k, v in one.items() if k not in ("passed", "of")}
-    return Marked(**known | {"results": results, "notes": tuple(one["notes"])})
+    file = str((path.resolve().parent / one["file"]).resolve())
+    return Marked(**known | {"file": file, "results": results, "notes": tuple(one["notes"])})
