@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -387,6 +388,14 @@ def test_progress_is_recorded_and_never_taken_back(capsys):
     am.test_student_function("s1", wrong, ["x_input"])
     assert "| relu_forward             | completed      |" in table("s1", capsys)
     assert "completed" not in table("s2", capsys)
+
+
+def test_a_result_is_short_where_it_stands_alone():
+    shown = []
+    result = mark(relu_forward, seed=3)
+    result._repr_pretty_(SimpleNamespace(text=shown.append), False)
+    assert shown == ["passed"]
+    assert repr(result) == "Result(function='relu_forward', passed=True, kind='', seed=3)"
 
 
 def test_helpers_are_marked_and_have_no_row(capsys):

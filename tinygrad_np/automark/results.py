@@ -87,6 +87,10 @@ class Result:
             return f"{self.function}: passed ({self.cases} cases)"
         return f"{self.function}: not passed\n{self.reason}\n  (to run the same cases again: seed={self.seed})"
 
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: ARG002
+        """What a notebook shows below what has been printed."""
+        printer.text("passed" if self.passed else "not passed")
+
     def as_dict(self) -> dict[str, Any]:
         """As plain values, for JSON."""
         return asdict(self)
