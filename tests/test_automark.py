@@ -208,6 +208,43 @@ def test_no_typical_mistake_is_told_where_it_is_not_all():
     assert "number of all entries" not in result.reason
 
 
+TWO_MISTAKES = {
+    "rounded down and not squared": ("l2_regularizer", lambda d, w: d // 2 * sum(map(np.sum, w)), "no gradient"),
+    "squeezed, with a slope at 0": ("relu_grad_input", lambda x, g: np.squeeze(g * (x >= 0)), "kink"),
+    "squeezed, without a mask": ("relu_grad_input", lambda x, g: np.squeeze(g * 1.0), "mask missing"),
+}
+
+
+@pytest.mark.parametrize("mistakes", TWO_MISTAKES)
+def test_a_reason_is_true_of_the_case_that_is_shown(mistakes):
+    name, function, kind = TWO_MISTAKES[mistakes]
+    for seed in range(4):
+        assert mark(function, TASKS[name], seed).kind != kind
+
+
+def test_a_loss_of_several_is_one_number():
+    reason = mark(lambda p, t: ((p - t) ** 2).sum(axis=0) / (2 * len(p)), TASKS["mse_forward"], 0).reason
+    assert "over all objects" not in reason
+
+
+def test_a_forward_that_works_in_place_spoils_nothing():
+    scope = {}
+    exec("def relu_forward(x):\n    x[x < 0] = 0\n    return x\ndef relu_grad_input(x, g):\n    return g\n", scope)
+    for seed in range(5):
+        assert mark(scope["relu_grad_input"], seed=seed).kind == "mask missing"
+
+
+def test_integers_first_are_the_data_alone():
+    def dense_forward(x, w, b):
+        out = x.dot(w)
+        out += b
+        return out
+
+    assert mark(dense_forward, seed=0).passed
+    result = mark(lambda p, t: np.divide(p - t, len(p), out=p - t), TASKS["mse_grad_input"], 0)
+    assert "with arrays of floats alone it does not end like this" in result.reason
+
+
 def test_shapes_never_broadcast():
     assert mark(lambda p, t: blocks.mse_grad_input(p, t)[..., None], TASKS["mse_grad_input"], 0).kind == "shape"
     assert difference(np.ones((3, 1)), np.ones(3))[0] == "shape"
@@ -365,6 +402,22 @@ def test_another_forward_of_ones_own_says_nothing(forward):
     assert mark(scope["mse_grad_input"], seed=0).kind == "factor 2"
 
 
+def test_a_gradient_that_is_that_of_the_right_forward_too_says_nothing_of_ones_own():
+    scope = {"np": np}
+    source = (
+        "def relu_forward(x):\n    return np.maximum(x, 0) + 1\ndef relu_grad_input(x, g):\n    return g * (x >= 0)\n"
+    )
+    exec(source, scope)
+    assert mark(scope["relu_grad_input"], seed=0).kind == "kink"
+
+
+def test_a_forward_of_ones_own_may_name_its_arguments_as_it_likes():
+    scope = {}
+    source = "def dropout_forward(x, mask, rate, phase):\n    return x * mask * 3 if phase else x\n"
+    exec(source + "def dropout_grad_input(x, g, mask):\n    return g * mask * 3\n", scope)
+    assert mark(scope["dropout_grad_input"], seed=0).kind == "own forward"
+
+
 # --- as a student calls it --------------------------------------------------------------------------------------------
 
 
@@ -384,7 +437,7 @@ def test_progress_is_recorded_and_never_taken_back(capsys):
     assert not am.test_student_function("s1", wrong, ["x_input"]).passed
     assert "| relu_forward             | attempted      |" in table("s1", capsys)
     assert am.test_student_function("s1", relu_forward, ["x_input"]).passed
-    assert "relu_forward: passed (41 cases)\n" in capsys.readouterr().out
+    assert "relu_forward: passed (39 cases)\n" in capsys.readouterr().out
     am.test_student_function("s1", wrong, ["x_input"])
     assert "| relu_forward             | completed      |" in table("s1", capsys)
     assert "completed" not in table("s2", capsys)
@@ -493,6 +546,34 @@ def test_a_wrong_case_is_shown_though_another_never_ends():
     assert result.reason.endswith("\n  after 0.5 seconds it was stopped")
 
 
+def test_what_is_printed_before_time_runs_out_is_told():
+    def chatty(x_input):
+        sys.stdout.write("\nhere")
+        while True:
+            pass
+
+    assert mark(chatty, TASKS["relu_forward"], 0, seconds=0.3).reason.endswith("\n  it printed 'here'")
+
+
+def test_a_forward_that_never_ends_is_not_its_gradients_fault():
+    scope = {}
+    exec("def relu_forward(x):\n    while True: pass\ndef relu_grad_input(x, g):\n    return g * (x < 0)\n", scope)
+    result = mark(scope["relu_grad_input"], seed=0, seconds=1)
+    assert result.kind == "value"
+    assert result.reason.endswith("\n  after 1 seconds your own relu_forward was stopped")
+
+
+def test_a_reason_is_kept_though_time_runs_out_while_a_smaller_case_is_sought(monkeypatch):
+    def forever(*_, **__):
+        while True:
+            pass
+
+    monkeypatch.setattr("tinygrad_np.automark.marking.smallest", forever)
+    result = mark(lambda x, g: g * (x < 0), TASKS["relu_grad_input"], 0, seconds=3)
+    assert "the condition is the wrong way round" in result.reason
+    assert "stopped" not in result.reason
+
+
 def test_pytest_takes_it_for_no_test(tmp_path):
     (tmp_path / "test_mine.py").write_text(
         "from tinygrad_np.automark import test_student_function\n\ndef test_one():\n    assert test_student_function\n"
@@ -517,7 +598,7 @@ def test_the_courses_imports_work_in_a_folder_that_is_set_up(tmp_path):
     out = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=tmp_path / "week1"
     ).stdout
-    marked = "relu_forward: passed (41 cases)\n"
+    marked = "relu_forward: passed (39 cases)\n"
     assert f"{marked}not recorded: this relu_forward is tinygrad_np's own; write one of yours\n3\n{marked}" in out
     assert {path.name for path in (tmp_path / "week1").glob("*.sqlite")} == {"automark.sqlite", "other.sqlite"}
 

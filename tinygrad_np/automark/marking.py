@@ -20,7 +20,7 @@ from tinygrad_np.automark.results import Result
 from tinygrad_np.automark.tasks import TASKS, WHOLE, Gradient, Task
 from tinygrad_np.values import Array
 from tinygrad_np.verify.diagnosis import EXPLANATIONS, OF_VALUES, Case, Explanation, diagnose, other_argument
-from tinygrad_np.verify.report import shown
+from tinygrad_np.verify.report import Diagnosis, shown
 from tinygrad_np.verify.smallest import smallest
 from tinygrad_np.verify.subjects import Subject
 
@@ -99,6 +99,8 @@ class Marking:
         self.current: tuple[Any, ...] = ()
         self.right: list[tuple[Any, ...]] = []  # arguments
         self.wrong: list[Wrong] = []
+        self.why = ""  # once it is known
+        self.running = ""  # another function of the author's
 
     def run(self) -> tuple[str, str]:
         """The reason and kind of a mistake; two empty texts if there is none."""
@@ -118,12 +120,15 @@ class Marking:
     def so_far(self, seconds: float, error: TimeLimit) -> tuple[str, str]:
         """What to say when time has run out."""
         if self.wrong:
-            told = self._told(_smallest_of(self.wrong), "")
-            return f"{told}\n  after {seconds:g} seconds it was stopped", self.wrong[0].kind
+            of = f"your own {self.running}" if self.running else "it"
+            last = "" if self.why else f"after {seconds:g} seconds {of} was stopped"
+            return self._told(_smallest_of(self.wrong), self.why, last), self.wrong[0].kind
         if time.perf_counter() - self.began < seconds / 2:
             return f"  {self.count} calls took more than {seconds:g} seconds: each is to take far less", "time limit"
-        text = f"it had not returned after {seconds:g} seconds: does a loop in it ever end?"
-        return f"  {self._called(self.current)}\n  {text}{self._line(error.__cause__)}", "time limit"
+        text = (
+            f"it had not returned after {seconds:g} seconds: does a loop in it ever end?{self._line(error.__cause__)}"
+        )
+        return self._told(Wrong(self.current, "any", "time limit", text, printed=self.printed.text), ""), "time limit"
 
     def _checked(self, check: Callable[..., str | None]) -> tuple[str, str]:
         def observed(*arguments: Any) -> Array:
@@ -131,13 +136,13 @@ class Marking:
             got = self._returned(arguments)
             kind, text = _no_numbers(got, "an array of numbers")
             if kind:
-                raise Failed(Wrong(arguments, "any", kind, text, got))
+                raise Failed(Wrong(arguments, "any", kind, text, got, printed=self.printed.text))
             return np.asarray(got)
 
         try:
             text = check(observed, np.random.default_rng(self.seed))
         except Failed as failed:
-            return self._told(failed.args[0], ""), failed.args[0].kind
+            return self._told(failed.args[0]), failed.args[0].kind
         return (f"  {text}", "value") if text else ("", "")
 
     # --- one case -----------------------------------------------------------------------------------------------------
@@ -193,11 +198,12 @@ class Marking:
 
     def explained(self) -> tuple[str, str]:
         """The smallest failing case and, if one explanation fits all that fail, why."""
-        first = self.wrong[0]
-        kind, why = first.kind, ""
-        if first.kind in ("value", "shape"):
-            kind, why = self._why()
-        return self._told(self._smaller(_smallest_of(self.wrong)), why), kind
+        kind = self.wrong[0].kind
+        if kind in ("value", "shape"):
+            kind, self.why = self._why()
+        elif kind == "exception" and all(w.special in WHOLE for w in self.wrong):
+            self.why = "with arrays of floats alone it does not end like this: is an array of integers written into?"
+        return self._told(self._smaller(_smallest_of(self.wrong)), self.why), kind
 
     def _why(self) -> tuple[str, str]:
         failing = [w for w in self.wrong if w.kind in ("value", "shape")]
@@ -215,10 +221,13 @@ class Marking:
         if (typical := self._typical()) is not None:
             return typical, f"most likely: {typical}"
         cases = [case for w in self._telling(failing) if (case := self._case(w)) is not None]
+        shown = self._case(_smallest_of(self.wrong))
         found = diagnose(cases, self._explanations()) if cases else None
-        if found is not None:
-            return found.kind, f"most likely: {WORDS.get(found.kind, found.text)}"
-        if cases and self.task.kink and all(_only_at_kinks(case) for case in cases):
+        if found is not None and shown is not None and self._fits(found, shown):
+            one = found.kind == "broadcast not summed" and not np.ndim(failing[0].expected)
+            words = "it is a number for each of several, where one for all is asked for" if one else found.text
+            return found.kind, f"most likely: {words if one else WORDS.get(found.kind, found.text)}"
+        if shown is not None and self.task.kink and all(_only_at_kinks(case) for case in (*cases, shown)):
             return "kink", f"it is right but where {self.task.kink}: read again what is asked for there"
         return failing[0].kind, ""
 
@@ -233,6 +242,15 @@ class Marking:
                 ):
                     return words
         return None
+
+    def _fits(self, found: Diagnosis, shown: Case) -> bool:
+        """Whether a diagnosis is true of the case that is shown, too, as far as that is large enough to tell."""
+        kinds = {fit.kind for explain in self._explanations() for fit in explain(shown)}
+        if found.kind == "not finite":
+            return not np.isfinite(shown.analytic).all()
+        return (
+            found.kind in kinds or found.kind.startswith("term") or (found.kind == "factor" and "factor" in str(kinds))
+        )
 
     def _explanations(self) -> Sequence[Explanation]:
         if self.task.gradient is None:
@@ -271,16 +289,19 @@ class Marking:
         theirs, is_wrong = gradient._replace(forward=own), False
         for wrong in self._telling([w for w in self.wrong if w.kind == "value"]):
             got = np.asarray(wrong.got, float)
+            self.running = name
             try:
                 case = _gradient_case(self.task, theirs, wrong.arguments, got)
             except (KeyboardInterrupt, Stop):
                 raise
             except BaseException:  # the other function is not marked here
+                self.running = ""
                 return None
+            self.running = ""
             if not case.same(case.analytic, case.numeric):
                 return None
             right = _gradient_case(self.task, gradient, wrong.arguments, got)
-            is_wrong = is_wrong or bool(difference(case.out, right.out)[0])
+            is_wrong = is_wrong or not right.same(right.analytic, right.numeric)
         if not is_wrong:
             return None
         return f"it is the gradient of your own {name}, which is not what the task asks for: mend {name} first"
@@ -310,13 +331,13 @@ class Marking:
     def _called(self, arguments: tuple[Any, ...]) -> str:
         return "for " + ", ".join(f"{n} = {_spelt(a)}" for n, a in zip(self.task.arguments, arguments, strict=False))
 
-    def _told(self, wrong: Wrong, why: str) -> str:
+    def _told(self, wrong: Wrong, *why: str) -> str:
         lines = [self._called(wrong.arguments)]
         if wrong.kind in ("value", "shape"):
             lines.append(f"expected {_spelt(wrong.expected)}")
             lines.append(f"got      {_spelt(wrong.got)}")
-        lines += ["" if wrong.kind == "value" and not np.ndim(wrong.expected) else wrong.text, why]
-        if printed := wrong.printed.splitlines():
+        lines += ["" if wrong.kind == "value" and not np.ndim(wrong.expected) else wrong.text, *why]
+        if printed := wrong.printed.strip().splitlines():
             lines.append(f"it printed {printed[0][:LONGEST]!r}{' ...' if len(printed) > 1 else ''}")
         return "\n".join(f"  {line}" for line in lines if line)
 
@@ -366,15 +387,15 @@ def _no_numbers(got: Any, what: str) -> tuple[str, str]:
 
 def _arrays(argument: Any) -> list[Array]:
     """The arrays that an argument is or holds."""
-    return [a for a in (argument if isinstance(argument, list) else [argument]) if isinstance(a, np.ndarray)]
+    return [a for a in (argument if isinstance(argument, (list, tuple)) else [argument]) if isinstance(a, np.ndarray)]
 
 
 def _put_in(arguments: Sequence[Any], arrays: Iterator[Array]) -> tuple[Any, ...]:
     """The arguments with other arrays, one after the other, in the places and dtypes of theirs."""
 
     def put(argument: Any) -> Any:
-        if isinstance(argument, list):
-            return list(map(put, argument))
+        if isinstance(argument, (list, tuple)):
+            return type(argument)(map(put, argument))
         return next(arrays).astype(argument.dtype) if isinstance(argument, np.ndarray) else argument
 
     return tuple(map(put, arguments))
@@ -383,8 +404,8 @@ def _put_in(arguments: Sequence[Any], arrays: Iterator[Array]) -> tuple[Any, ...
 def _changed(names: Sequence[str], before: tuple[Any, ...], after: tuple[Any, ...]) -> str | None:
     """The name of an argument that is not what it was."""
     for name, a, b in zip(names, before, after, strict=True):
-        pairs = [(a, b)] if not isinstance(a, list) else list(zip(a, b, strict=False))
-        if isinstance(a, list) and len(a) != len(b):
+        pairs = [(a, b)] if not isinstance(a, (list, tuple)) else list(zip(a, b, strict=False))
+        if isinstance(a, (list, tuple)) and len(a) != len(b):
             return name
         if any(np.shape(x) != np.shape(y) or not np.array_equal(x, y, equal_nan=True) for x, y in pairs):
             return name
@@ -394,11 +415,11 @@ def _changed(names: Sequence[str], before: tuple[Any, ...], after: tuple[Any, ..
 def _gradient_case(task: Task, gradient: Gradient, arguments: tuple[Any, ...], got: Array) -> Case:
     """A gradient beside differences of a forward."""
     named = dict(zip(task.arguments, arguments, strict=True))
-    arrays = [np.asarray(named[n], float) for n in gradient.arguments]
+    arrays = [np.array(named[n], float) for n in gradient.arguments]
     place = gradient.arguments.index(gradient.by)
 
     def value(*given: Array) -> Array:
-        return np.asarray(gradient.forward(*given, **gradient.fixed), float)
+        return np.array(gradient.forward(*map(np.array, given), *gradient.fixed.values()), float)
 
     g = np.ones(()) if gradient.g is None else np.asarray(named[gradient.g], float)
     subject = Subject(task.name, gradient.arguments, value, lambda *_: [])
@@ -412,7 +433,7 @@ def _only_at_kinks(case: Case) -> bool:
 
 
 def _size(arguments: Sequence[Any]) -> int:
-    return sum(int(np.size(b)) for a in arguments for b in (a if isinstance(a, list) else [a]))
+    return sum(int(np.size(b)) for a in arguments for b in (a if isinstance(a, (list, tuple)) else [a]))
 
 
 def _smallest_of(wrong: Sequence[Wrong]) -> Wrong:
@@ -421,7 +442,7 @@ def _smallest_of(wrong: Sequence[Wrong]) -> Wrong:
 
 
 def _spelt(value: Any) -> str:
-    if isinstance(value, list):
+    if isinstance(value, (list, tuple)) and any(isinstance(v, np.ndarray) for v in value):
         return "[" + ", ".join(map(_spelt, value)) + "]"
     if isinstance(value, (np.ndarray, np.generic, float)) and np.asarray(value).dtype.kind in "fiub":
         array = np.asarray(value)
@@ -431,8 +452,8 @@ def _spelt(value: Any) -> str:
 
 
 WORDS = {
-    "factor N": "it is too large by the number of objects or entries: is it to be divided by how many there are?",
-    "factor 1/N": "it is divided by the number of objects or entries, and is not to be",
+    "factor N": "it is too large by a length or size: is it to be divided by how many there are?",
+    "factor 1/N": "it is divided by a length or size, and is not to be",
     "factor -1": "its sign is the wrong way round",
     "no gradient": "it is zero, where something else is asked for",
     "transposed": "rows and columns are exchanged",

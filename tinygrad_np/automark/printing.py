@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
 
@@ -33,6 +33,14 @@ class _ByThread:
     def write(self, text: str) -> int:
         to = self.held.get(threading.get_ident(), self.out)
         return to.write(text) if to is not None else len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.write(line)
+
+    def flush(self) -> None:
+        if self.out is not None:
+            self.out.flush()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.out, name)

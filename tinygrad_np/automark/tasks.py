@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import cycle
+from itertools import chain, repeat
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,8 +13,8 @@ import numpy as np
 from tinygrad_np import blocks
 from tinygrad_np.values import Array
 
-WHOLE = {"integers": (True,), "integers first": (True, False), "integers second": (False, True)}
-"""The kinds of inputs of which arrays are of integers: which of them, in turns."""
+WHOLE = {"integers": None, "integers first": 1}
+"""The kinds of inputs of which arrays are of integers: how many, from the first one on; None for all."""
 
 
 class Inputs:
@@ -31,7 +32,7 @@ class Inputs:
 
     def __init__(self, rng: np.random.Generator, kind: str = "any", sides: tuple[int, int] = (1, 6)) -> None:
         self.rng, self.kind, self.sides = rng, kind, sides
-        self._whole = cycle(WHOLE.get(kind, (False,)))
+        self._whole = chain(repeat(True, WHOLE[kind] or sys.maxsize) if kind in WHOLE else [], repeat(False))
 
     def side(self, most: int = 100) -> int:
         """The length of an axis."""
@@ -117,7 +118,6 @@ class Task:
             ("any", (2, 3)),
             ("integers", (2, 3)),
             ("integers first", (2, 3)),
-            ("integers second", (2, 3)),
             ("zeros", (3, 5)),
             ("ties", (1, 3)),
             ("any", (7, 12)),
@@ -272,6 +272,16 @@ _DROPPED = (
         lambda x, mask, rate, training: x * mask / (1 - rate) if training else x,
     ),
     ("it does not scale when training is over", lambda x, mask, _, training: x * mask if training else x),
+    (
+        "the mask is used when training is over, too",
+        lambda x, mask, rate, training: x * mask * (1 if training else 1 - rate),
+    ),
+    ("it does the same while training and when that is over", lambda x, mask, *_: x * mask),
+    ("it does the same while training and when that is over", lambda x, mask, rate, _: x * mask / (1 - rate)),
+    (
+        "training and what comes after it are the wrong way round",
+        lambda x, mask, rate, training: x * (1 - rate) if training else x * mask,
+    ),
     (
         "when training is over it scales by the rate of what is dropped, not of what is kept",
         lambda x, mask, rate, training: x * mask if training else x * rate,
