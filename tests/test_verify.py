@@ -10,7 +10,7 @@ import pytest
 
 import tinygrad_np as tg
 from tinygrad_np import cli, facts, verify
-from tinygrad_np.errors import ArgumentError, DtypeError, RangeError, RuleError
+from tinygrad_np.errors import ArgumentError, DtypeError, RangeError, RuleError, ShapeError
 from tinygrad_np.facts import Convention, Facts, Trial, known, unary
 from tinygrad_np.primitives import Kernel
 from tinygrad_np.verify import GradientMismatch, catalogue
@@ -373,7 +373,7 @@ def test_terms_are_not_named_where_sums_look_alike():
 
 @pytest.mark.parametrize("found", [{"x": 1}, "text", None, [None, None]], ids=str)
 def test_what_is_no_gradient_is_told_so(found):
-    with pytest.raises((GradientMismatch, DtypeError)):
+    with pytest.raises((GradientMismatch, ArgumentError)):
         verify.check_vjp(np.square, lambda g, x: found, X)
 
 
@@ -505,8 +505,16 @@ def test_something_must_be_there_to_move():
             verify.check_grads(tg.sin, *args)
     with pytest.raises(DtypeError, match="to return floats"):
         verify.check_grads(tg.argmax, X)
-    with pytest.raises(DtypeError, match="to return floats, and a gradient"):
+    with pytest.raises(DtypeError, match=r"got <U4$"):
+        verify.check_grads(tg.sin, "text")
+    with pytest.raises(ArgumentError, match=r"expected a gradient of square, got None"):
         verify.check_vjp(np.square, lambda g, x: [None], X)
+    with pytest.raises(ArgumentError, match="expected a function, got 3"):
+        verify.check_vjp(np.square, lambda g, x: 2 * g * x, X, reference=3)
+    with pytest.raises(ShapeError, match=r"^check_vjp: expected numbers in a regular grid"):
+        verify.check_vjp(np.square, lambda g, x: 2 * g * x, [[1.0], [1.0, 2.0]])
+    with pytest.raises(ArgumentError, match="expected Facts as facts=, got a dict"):
+        verify.primitive(tg.sin, facts={})
 
 
 def test_the_smallest_input_is_found():
@@ -514,6 +522,102 @@ def test_the_smallest_input_is_found():
     found = smallest(arrays, lambda given: given[0].shape[1] == given[1].shape[0] >= 2 and (given[0] > 1).any())
     assert [a.shape for a in found] == [(1, 2), (2, 1)]
     assert sorted(found[0].ravel().tolist()) == [1.0, 1.3]
+
+
+# --- what could hide, or look wrong ---------------------------------------------------------------------------------
+
+
+def test_a_rule_that_drops_the_graph_of_the_incoming_gradient():
+    @tg.primitive
+    def square(x, /):
+        return x * x
+
+    square.def_vjp(x=lambda g, x: np.asarray(getattr(g, "data", g)) * 2 * x)
+    assert mismatch(verify.check_grads, square, X).check == "second derivative"
+    assert mismatch(verify.primitive, square, facts=unary(lambda x: x * x)).check == "second derivative"
+
+
+def test_many_entries_that_are_each_too_small_to_tell():
+    x = np.random.default_rng(0).normal(size=10_000).astype(np.float32)
+
+    def pull(factor):
+        return lambda g, x: np.float32(factor * 2 / x.size) * g * x
+
+    error = mismatch(verify.check_vjp, lambda x: (x**2).mean(), pull(0), x, explain=False)
+    assert "along a direction it says 0, differences" in str(error)
+    assert "not all checked" in str(verify.check_vjp(lambda x: (x**2).mean(), pull(1), x, explain=False))
+
+
+@pytest.mark.parametrize(("forward", "odd"), [(np.log, 0.0), (np.log, -1.0), (np.square, np.nan), (np.exp, 1000.0)])
+def test_an_entry_that_is_not_finite_hides_no_other(forward, odd):
+    slope = {np.log: lambda x: 1 / x, np.square: lambda x: 2 * x, np.exp: np.exp}[forward]
+    x = np.linspace(1, 2, 20)
+    x[3] = odd
+    with np.errstate(all="raise"):
+        report = verify.check_vjp(forward, lambda g, x: g * slope(x), x)
+        assert report.skipped == ["1 entries of x: rounding hides their slopes, or values are not finite"]
+        error = mismatch(verify.check_vjp, forward, lambda g, x: -g * slope(x), x)
+    assert error.wrong == 19
+
+
+def test_where_no_entry_can_be_compared_it_is_not_called_right():
+    report = verify.check_grads(tg.relu, np.zeros(3), order=1)
+    assert "gradient" not in report.checks
+    assert "not all checked" in str(report)
+
+
+@pytest.mark.parametrize("of", [lambda g: np.clip(g, -1e3, 1e3), lambda g: g / abs(g).max() * abs(g).max()])
+def test_large_and_zero_incoming_gradients_count_too(of):
+    error = mismatch(verify.check_vjp, np.square, lambda g, x: 2 * x * of(g), X)
+    assert error.check == "linear in g"
+
+
+def test_values_that_are_coarser_than_their_dtype_are_no_mistake():
+    def rounded(x):
+        return np.sin(x.astype(np.float32)).astype(float)
+
+    assert not verify.check_vjp(rounded, lambda g, x: g * np.cos(x), X).checks.get("gradient")
+    verify.check_vjp(np.sum, lambda g, x: np.full(x.shape, g), np.array([1e9, 1.0, -1e9]))
+
+
+def test_sums_in_another_order_are_no_mistake():
+    x = np.random.default_rng(0).normal(size=(100, 100)) * 100
+    x = (x - x.mean()).astype(np.float32)
+    verify.check_vjp(lambda x: x.sum(), lambda g, x: np.full(x.shape, g), x)
+
+
+def test_wrong_long_doubles_are_explained():
+    x = np.linspace(0.1, 1, 6).astype(np.longdouble)
+    error = mismatch(verify.check_vjp, np.tanh, lambda g, x: 2 * g * (1 - np.tanh(x) ** 2), x)
+    assert error.diagnosis.kind == "factor 2"
+
+
+def standard(x):
+    return (x - x.mean()) / x.std()
+
+
+def unscaled(g, x):
+    h = standard(x)
+    return g - g.mean() - h * (g * h).mean()
+
+
+UNTOLD = {
+    "a projection": (standard, unscaled, np.array([-1.3, 0.7, 0.2, 1.6])),
+    "a sign": (np.abs, lambda g, x: g, np.linspace(-1, 1, 6)),
+    "a term of nothing": (lambda x: x + 1, lambda g, x: g * (2 * x + 1), X),
+    "another term of nothing": (lambda x: x + 1, lambda g, x: g * (x + 1), X),
+}
+
+
+@pytest.mark.parametrize("what", UNTOLD)
+def test_what_could_be_one_thing_or_another_is_not_explained(what):
+    assert mismatch(verify.check_vjp, *UNTOLD[what]).diagnosis is None
+
+
+def test_short_data_do_not_make_a_gradient_short():
+    x = RNG.normal(size=(3, 2)).astype(np.float32).astype(float)
+    error = mismatch(verify.check_vjp, lambda x: (x**2).sum(), lambda g, x: 2 * x, x)
+    assert error.diagnosis.kind == "g ignored"
 
 
 # --- the catalogue ----------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from tinygrad_np.errors import ArgumentError, DtypeError, RangeError
 from tinygrad_np.facts import Facts, Trial, known
 from tinygrad_np.primitives import Primitive
 from tinygrad_np.tensors import Tensor
-from tinygrad_np.values import Array
+from tinygrad_np.values import Array, plain
 from tinygrad_np.verify.checks import BudgetSpent, Failure, Meter, check_point, close
 from tinygrad_np.verify.differences import precision
 from tinygrad_np.verify.explaining import explained, generator, proved
@@ -100,7 +100,7 @@ def check_grads(
     >>> report.checks["gradient"], report.kinks
     (6, [])
     """
-    _check_callable("check_grads", f)
+    _check_callable("check_grads", f, reference or f)
     arrays = _plain("check_grads", args, order=order, directions=directions, budget=budget, seed=seed)
     live = [i for i, a in enumerate(arrays) if a.dtype.kind == "f"]
     subject = of_tensors(_name(f), f, _argument_names(f, len(arrays)), live)
@@ -162,7 +162,7 @@ def check_vjp(
     ...     print(error.argument, error.ratio, error.diagnosis.text)
     0 0.5... it is 1/2 times what it should be
     """
-    _check_callable("check_vjp", forward, vjp)
+    _check_callable("check_vjp", forward, vjp, reference or forward)
     arrays = _plain("check_vjp", args, directions=directions, budget=budget, seed=seed)
 
     def pull(g: Array, *given: Array) -> Any:
@@ -185,8 +185,12 @@ def check_vjp(
         out, _, gradients = check_point(subject, arrays, generator(seed), meter, directions)
         kinds = [a.dtype.kind for a in arrays]
         meter.report.constants = [n for n, g, k in zip(names, gradients, kinds, strict=True) if g is None and k == "f"]
-        if out.dtype.kind != "f" or not [g for g in gradients if g is not None]:
-            raise DtypeError(f"check_vjp: expected {subject.name} to return floats, and a gradient, got {out.dtype}")
+        if out.dtype.kind != "f":
+            raise DtypeError(f"check_vjp: expected {subject.name} to return floats, got dtype {out.dtype}")
+        if not any(g is not None for g in gradients):
+            raise ArgumentError(
+                f"check_vjp: expected a gradient of {subject.name}, got None: is the return line missing?"
+            )
         _check_reference(subject, reference, out, arrays, meter)
 
     return proved(subject, attempt, arrays, seed, budget, explain)
@@ -235,6 +239,8 @@ def primitive(
     2
     """
     _positive("verify.primitive", budget=budget, seed=seed)
+    if facts is not None and not isinstance(facts, Facts):
+        raise ArgumentError(f"verify.primitive: expected Facts as facts=, got a {type(facts).__name__}")
     if not callable(p):
         raise ArgumentError(f"verify.primitive: expected a primitive or derived function, as tg.relu, got {p!r}")
     if isinstance(p, Primitive) and not p.rules:
@@ -352,10 +358,11 @@ def _check_callable(op: str, *functions: Any) -> None:
 
 def _plain(op: str, args: Sequence[Any], **numbers: int) -> list[Array]:
     _positive(op, **numbers)
-    arrays = [np.array(a.numpy() if isinstance(a, Tensor) else a) for a in args]
+    arrays = [np.array(plain(op, a.numpy() if isinstance(a, Tensor) else a)) for a in args]
     if not any(a.dtype.kind == "f" for a in arrays):
         got = ", ".join(str(a.dtype) for a in arrays) or "no arguments"
-        raise DtypeError(f"{op}: expected an argument of floats to move, got {got}; write 1.0 for 1")
+        hint = "; write 1.0 for 1" if any(a.dtype.kind in "iu" for a in arrays) else ""
+        raise DtypeError(f"{op}: expected an argument of floats to move, got {got}{hint}")
     return arrays
 
 

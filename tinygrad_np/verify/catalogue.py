@@ -211,7 +211,7 @@ MISTAKES: tuple[Mistake, ...] = (
     # --- the output for the input
     _wrong("the sine's slope at its result", tg.sin, "from output", x=lambda g, out: g * tg.cos(out)),
     _wrong("the square's slope at its result", tg.square, "from output", x=lambda g, out: g * 2 * out),
-    _wrong("the sign of the absolute value", tg.absolute, "from output", x=lambda g, out: g * tg.sign(out)),
+    _wrong("the sign of the absolute value", tg.absolute, x=lambda g, out: g * tg.sign(out)),
     _wrong("exp of exp", tg.exp, "from output", x=lambda g, out: g * tg.exp(out)),
     _wrong("the root's slope at its result", tg.sqrt, "from output", x=lambda g, out: g / (2 * tg.sqrt(out))),
     # --- what comes in is changed

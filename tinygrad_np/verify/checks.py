@@ -113,12 +113,12 @@ def check_form(subject: Subject, g: Array, arrays: Sequence[Array], gradients: S
         if gradient.dtype != array.dtype:
             text = f"the gradient{{of}} has dtype {gradient.dtype}, expected the argument's, {array.dtype}"
             raise Failure("dtype", text, subject, point)
-        if coarser := _computed_in(gradient, g):
+        if coarser := _computed_in(gradient, g, arrays):
             text = f"the gradient{{of}} is {array.dtype}, but was computed in {coarser}"
             raise Failure("dtype", text, subject, point)
 
 
-def _computed_in(gradient: Array, g: Array) -> str | None:
+def _computed_in(gradient: Array, g: Array, arrays: Sequence[Array]) -> str | None:
     """The shorter dtype that a gradient of random numbers must have been in, as all its entries are numbers of it."""
     entries = np.unique(gradient[np.isfinite(gradient) & (np.abs(gradient) > 1e-3 * np.abs(g).max(initial=0))])
     if len(entries) < 3 or (entries * 8 % 1 == 0).any():  # too few to tell, or of simple numbers
@@ -126,6 +126,8 @@ def _computed_in(gradient: Array, g: Array) -> str | None:
     for dtype in (np.float16, np.float32):
         with np.errstate(over="ignore"):
             is_short = (entries.astype(dtype) == entries).all()
+            if all((a.astype(dtype) == a).all() for a in arrays):  # it may be of these alone
+                return None
         if is_short and precision(g) < np.finfo(dtype).eps and gradient.dtype.itemsize > np.dtype(dtype).itemsize:
             return str(np.dtype(dtype))
     return None
@@ -156,10 +158,10 @@ def along(subject: Subject, arrays: Sequence[Array], argument: int, g: Array, v:
 
 def compare(subject: Subject, arrays: Sequence[Array], argument: int, g: Array, v: Array, gradient: Array) -> Judgement:
     """Whether ``<J'g, v>`` is ``<g, Jv>``, with Jv by differences."""
-    parts = widened(np.where(v == 0, 0, gradient * v))
     floor = float(np.abs(g).max(initial=0))
     eps = precision(g, *(a for a in arrays if a.dtype.kind == "f"))
     with np.errstate(all="ignore"):
+        parts = widened(np.where(v == 0, 0, gradient * v))
         size = float(np.abs(parts).sum())
         return judge(along(subject, arrays, argument, g, v), float(parts.sum()), size, floor, eps)
 
@@ -236,23 +238,37 @@ def check_direction(
         except BudgetSpent:
             if found.verdict is not Verdict.WRONG:
                 raise
-            said = float(np.sum(gradient * v))
-            text = f"the {subject.what}{{of}} is wrong: along a direction it says {said:.9g}, "
-            text += f"differences {found.slope:.9g}"
-            raise Failure(subject.what, text, subject, Point(tuple(arrays), g, argument, gradient)) from None
-        wrong = verdicts == Verdict.WRONG
+            raise _wrong_along(subject, arrays, argument, g, gradient, v, found.slope) from None
+        wrong, judged = verdicts == Verdict.WRONG, verdicts.reshape(-1)[entries]
         if wrong.any():
             point = Point(tuple(arrays), g, argument, gradient, numeric, wrong)
             text = f"the {subject.what}{{of}} is wrong"
             raise Failure(subject.what, text, subject, point)
+        if (
+            found.verdict is Verdict.WRONG
+            and {*judged.tolist()} in ({Verdict.UNKNOWN}, {Verdict.UNKNOWN, Verdict.RIGHT})
+            and np.isfinite(subject.value(*arrays)).all()
+        ):  # each entry alone is too little to tell, all are not
+            raise _wrong_along(subject, arrays, argument, g, gradient, v, found.slope)
         name = subject.arguments[argument]
         kinks = [Kink(name, tuple(map(int, i))) for i in np.argwhere(verdicts == Verdict.KINK)]
         report.kinks += [k for k in kinks if k not in report.kinks]
         if len(entries) < v.size:
             report.skip(f"{v.size - len(entries)} entries of {name}, beside kinks: the budget is too small")
-        if (verdicts.reshape(-1)[entries] == Verdict.UNKNOWN).any():
-            report.skip(f"entries of {name}: rounding hides their slopes, or values are not finite")
+        if unknown := int((judged == Verdict.UNKNOWN).sum()):
+            report.skip(f"{unknown} entries of {name}: rounding hides their slopes, or values are not finite")
+        if Verdict.RIGHT not in judged:
+            report.skip(f"any entry of {name}: none could be compared")
+            return
     report.held(subject.what)
+
+
+def _wrong_along(
+    subject: Subject, arrays: Sequence[Array], argument: int, g: Array, gradient: Array, v: Array, slope: float
+) -> Failure:
+    said = float(np.sum(gradient * v))
+    text = f"the {subject.what}{{of}} is wrong: along a direction it says {said:.9g}, differences {slope:.9g}"
+    return Failure(subject.what, text, subject, Point(tuple(arrays), g, argument, gradient))
 
 
 # --- all that holds at one point --------------------------------------------------------------------------------------
@@ -326,6 +342,15 @@ def _check_linear(
         if a is not None and b is not None and not identical(a, b):
             text = "two pulls of the same gradient return different ones{of}: does it draw random numbers?"
             raise Failure("deterministic", text, subject, Point(tuple(arrays), g, i, b))
+    eps = precision(g, *(a for a in gradients if a is not None))
+    for factor in (0, 1000):
+        times = [None if a is None else a * factor for a in gradients]
+        got = [_known(a, b) for a, b in zip(pulled(subject, g * factor, arrays), times, strict=True)]
+        text = (
+            f"the gradient{{of}} is not linear in the incoming one: that of {factor} g is not {factor} times that of g"
+        )
+        known = zip(got, [_known(a, a) for a in times], strict=True)
+        _alike("linear in g", text, subject, arrays, g * max(1, factor), known, eps)
     other = np.asarray(rng.normal(size=g.shape)).astype(g.dtype)
     mixed = np.asarray(2 * g + other).astype(g.dtype)
     of_other, of_mixed = pulled(subject, other, arrays), pulled(subject, mixed, arrays)
@@ -335,7 +360,6 @@ def _check_linear(
     of_mixed = [_known(m, s) for m, s in zip(of_mixed, sums, strict=True)]
     sums = [_known(s, s) for s in sums]
     text = "the gradient{of} is not linear in the incoming one: that of 2 g + h is not twice that of g and that of h"
-    eps = precision(g, *(a for a in gradients if a is not None))
     _alike("linear in g", text, subject, arrays, g, zip(of_mixed, sums, strict=True), eps)
 
 
@@ -364,8 +388,9 @@ def _check_layouts(
 ) -> None:
     """Neither a value nor a rule may depend on how arguments, or the incoming gradient, lie in memory."""
     eps = precision(g, *(a for a in gradients if a is not None))
+    size = max((float(np.nansum(np.abs(a))) for a in arrays if a.dtype.kind == "f"), default=0.0)
     for name, changed in LAYOUTS.items():
-        if not close(subject.value(*map(changed, arrays)), out, eps, 1):
+        if not close(subject.value(*map(changed, arrays)), out, eps, 1 + size):  # sums may be in another order
             raise Failure("layout", f"with arrays that are {name} its value is another", subject)
         text = f"with arrays that are {name} it returns another gradient{{of}}"
         got = _pull(subject, changed(g), [changed(a) for a in arrays])

@@ -92,7 +92,7 @@ def factor(case: Case) -> Fits:
             yield Diagnosis(kind, f"it is {_named(value)} times what it should be")
             break
     else:
-        yield Diagnosis("factor", f"it is {c:.6g} times what it should be")
+        yield Diagnosis("factor", f"it is {c:.{6 if abs(c - 1) > 1e-4 else 12}g} times what it should be")
     for size, what in _sizes(case):
         if size > 1 and abs(c - size) <= case.room * size:
             yield Diagnosis("factor N", f"it is {what} times too large: divide by it")
@@ -205,6 +205,10 @@ def from_output(case: Case) -> Fits:
     """The right formula, of the result and not of the argument."""
     if case.out.shape != case.x.shape or case.out.dtype != case.x.dtype or case.same(case.out, case.x):
         return
+    moved = list(case.arrays)
+    moved[case.argument] = case.out
+    if case.same(case.subject.value(*moved), case.out):  # as of a projection: the slope there may look like another one
+        return
     there = case.by_differences(x=case.out)
     if np.isfinite(there).all() and case.same(case.analytic, there) and not case.same(there, case.numeric):
         yield Diagnosis("from output", "it is computed from the output where it should be from the input")
@@ -215,7 +219,9 @@ def term(case: Case) -> Fits:
     if not case.in_shape or not np.isfinite(case.numeric).all():
         return
     names, columns = _terms(case)
-    n, a = case.numeric.reshape(-1), case.analytic.reshape(-1)
+    n, a = (part.reshape(-1).astype(np.float64) for part in (case.numeric, case.analytic))
+    if _is_one(columns, n, case.room):
+        return
     for i, j in _pairs(columns, n, case.room):
         first, second = (columns[:, k] for k in (i, j))
         (p, q), *_ = np.linalg.lstsq(columns[:, [i, j]], n, rcond=None)
@@ -238,7 +244,7 @@ def _terms(case: Case) -> tuple[list[str], Array]:
     factors = {"1": np.ones(shape), "x": x, "x**2": x * x}
     for i, array in enumerate(case.arrays):
         if i != case.argument and array.dtype.kind in "fiub" and sums_to(shape, array.shape):
-            factors[case.subject.arguments[i]] = np.broadcast_to(array, shape)
+            factors[case.subject.arguments[i]] = np.broadcast_to(array.astype(np.float64), shape)
     wide = {"1": np.ones(case.out.shape)}
     if case.out.shape == shape:
         out = case.out.astype(np.float64)
@@ -256,7 +262,7 @@ def _terms(case: Case) -> tuple[list[str], Array]:
     if case.out.shape == shape:
         for axis in (*range(x.ndim), None):
             for name in ("1", "x", "out"):
-                total = (case.g * wide[name]).sum(axis=axis, keepdims=True)
+                total = (case.g.astype(np.float64) * wide[name]).sum(axis=axis, keepdims=True)
                 incoming[f"sum(g * {name}, axis={axis})".replace(" * 1,", ",")] = np.broadcast_to(total, shape)
     for g_name, g in incoming.items():
         for name, f in factors.items():
@@ -272,6 +278,13 @@ def _spread(g: Array, shape: tuple[int, ...]) -> Array | None:
         if tuple(n for i, n in enumerate(shape) if i not in axes) == g.shape:
             return np.broadcast_to(np.expand_dims(g, axes), shape)
     return None
+
+
+def _is_one(columns: Array, n: Array, room: float) -> bool:
+    """Whether `n` is a multiple of one column."""
+    size = np.maximum((columns * columns).sum(axis=0), np.finfo(float).tiny)
+    rest = n[:, None] - columns * (columns * n[:, None]).sum(axis=0) / size
+    return bool((np.linalg.norm(rest, axis=0) <= room * np.linalg.norm(n)).any())
 
 
 def _pairs(columns: Array, n: Array, room: float) -> Iterator[tuple[int, int]]:

@@ -69,12 +69,16 @@ def judge(terms: Callable[[float], Array], claimed: float, size: float, floor: f
     """
     size, verdict = size if np.isfinite(size) else 0.0, Verdict.UNKNOWN
     earlier: Level | None = None  # one at which the claim looks wrong
+    has_moved = False
     for number in range(LEVELS):
         level = _level(terms, eps**0.2 / 32**number, size, floor, eps)
         if level is None:  # not finite: a smaller step may stay inside of the domain
             continue
-        if level.is_noisy:
+        if level.is_noisy or (
+            has_moved and not level.slope
+        ):  # what has moved stands still: it is coarser than the step
             break
+        has_moved = has_moved or level.slope != 0
         verdict = Verdict.KINK
         if abs(claimed - level.slope) <= level.near:
             return Judgement(Verdict.RIGHT, level.slope)
@@ -99,8 +103,11 @@ class Level(NamedTuple):
 def _level(terms: Callable[[float], Array], h: float, size: float, floor: float, eps: float) -> Level | None:
     """Central differences at h, h/2 and h/4; None where something is not finite."""
     values = {k: terms(k * h / 4) for k in (-4, -2, -1, 1, 2, 4)}
+    nowhere = ~np.any([np.isfinite(v) for v in values.values()], axis=0)  # finite; what is so does not move
+    if nowhere.any():
+        values = {k: np.where(nowhere, 0, v) for k, v in values.items()}
     apart = [values[k] - values[-k] for k in (4, 2, 1)]
-    if not all(np.isfinite(d).all() for d in apart):
+    if not all(np.isfinite(d).all() for d in apart) or (nowhere.any() and not apart[0].any()):
         return None
     rtol, terms_here = tolerance(eps), np.abs(values[1])
     magnitude = float(terms_here[apart[0] != 0].sum())
@@ -114,7 +121,7 @@ def _level(terms: Callable[[float], Array], h: float, size: float, floor: float,
         return Level(slope, near, scale, True, False)
     is_smooth = abs(slope - once[1]) <= near
     if is_smooth:
-        here = terms(0.0)
+        here = np.where(nowhere, 0, terms(0.0))
         right, left = (_one_sided(values, here, h, sign) for sign in (1, -1))
         is_smooth = abs(right - left) <= 1e-3 * max(scale, abs(right), abs(left)) + 10 * noise
     return Level(slope, near, scale, False, is_smooth)

@@ -41,7 +41,8 @@ def proved(
     report = Report(subject.name)
     meter = Meter(budget, report)
     try:
-        check(arrays, seed, meter)
+        with np.errstate(all="ignore"):
+            check(arrays, seed, meter)
     except BudgetSpent:
         report.skip(f"what comes after {budget} evaluations, which is the budget")
     except Failure as failure:
@@ -58,13 +59,15 @@ def proved(
             moved = ([nearby(a, rng) for a in arrays] for _ in range(2))
             turned = [-nearby(a, rng) if a.dtype.kind == "f" else a for a in arrays]  # to the other sides of kinks
             others = [attempt(given, seed + 1) for given in (arrays, *moved, turned, *larger(arrays, rng))]
-        raise _mismatch(failure, others, arrays, attempt) from failure.__cause__
+        with np.errstate(all="ignore"):
+            raise _mismatch(failure, others, arrays, attempt) from failure.__cause__
     return report
 
 
 def _failure_of(check: Callable[[], None]) -> Failure | None:
     try:
-        check()
+        with np.errstate(all="ignore"):
+            check()
     except Failure as failure:
         return failure
     except Exception:  # an input that the function refuses, or no budget: it does not fail in the same way

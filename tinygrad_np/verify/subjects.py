@@ -98,7 +98,7 @@ def of_tensors(
 def derivative(
     subject: Subject, function: Callable[..., Any], live: Sequence[int], g: Array, mixes: Sequence[Array]
 ) -> tuple[Subject, Callable[..., Any]]:
-    """The gradients of a function of Tensors for one incoming `g`, mixed into one number: again such a function."""
+    """The gradients of a function of Tensors, mixed into one number: again such a function."""
 
     def mixed(*tensors: Tensor) -> Any:
         given = list(tensors)
@@ -107,7 +107,8 @@ def derivative(
         out = _as_tensor(function(*given))
         if not isinstance(out, Tensor) or not out.requires_grad:
             return from_numpy(np.zeros((), g.dtype))
-        parts = grad(out, [given[i] for i in live], seed=g, create_graph=True)
+        incoming = (out + 1) * g  # which depends on the arguments, so that rules are differentiated by `g`, too
+        parts = grad(out, [given[i] for i in live], seed=incoming, create_graph=True)
         products = [(part * mix).sum() for part, mix in zip(parts, mixes, strict=True)]
         return sum(products[1:], products[0])
 
