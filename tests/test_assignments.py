@@ -189,6 +189,9 @@ def test_a_module_beside_the_assignment_is_imported_and_forgotten():
     assert tasks_of(path)["f"].reference(3) == 6
     assert sys.path == before
     assert "beside" not in sys.modules
+    path.write_text(f"{HEAD}@function(x=draw)\ndef f(x):\n    from beside import K\n    return K * x")
+    with pytest.raises(FileFormatError, match="expected beside to be imported at the top of the file"):
+        tasks_of(path)
     path.write_text("import beside, no_such_module")
     with pytest.raises(FileFormatError, match="no_such_module"):
         tasks_of(path)

@@ -135,12 +135,55 @@ def test_an_interrupted_run_loses_no_earlier_result(asked, monkeypatch, capsys):
     monkeypatch.setattr(running, "write", interrupted)
     for words, told in (
         (["--json", "r.json", "--seed", "2"], "1 of 2 submissions are marked; the same command goes on"),
-        (["--json", "r.json", "--again"], "1 of 2 submissions are marked; the same command without --again goes on"),
+        (["--json", "r.json", "--again"], "1 of 2 submissions are marked; of the others the earlier results are kept"),
     ):
         with pytest.raises(KeyboardInterrupt):
             typed("class", *words)
         assert told in capsys.readouterr().err
         assert [name for name, _ in stored()] == ["ann.py", "bob.py"]
+
+
+def test_two_runs_at_once_lose_no_result(asked, monkeypatch):
+    write("ann.py")
+    write("bob.py")
+    once = running.mark_all
+
+    def beside_another(*told):
+        monkeypatch.setattr(running, "mark_all", once)
+        typed("bob.py", "--json", "r.json", "--seed", "1")
+        return once(*told)
+
+    monkeypatch.setattr(running, "mark_all", beside_another)
+    typed("ann.py", "--json", "r.json", "--seed", "1")
+    assert [name for name, _ in stored()] == ["ann.py", "bob.py"]
+
+
+@pytest.mark.parametrize("flag", ["--out", "--json"])
+def test_a_file_that_comes_while_marking_goes_on_is_not_replaced(asked, monkeypatch, flag):
+    write("ann.py")
+    once = running.mark_all
+
+    def meanwhile(*told):
+        write("mine", "mine")
+        return once(*told)
+
+    monkeypatch.setattr(running, "mark_all", meanwhile)
+    with pytest.raises((RangeError, FileFormatError), match="mine"):
+        typed("ann.py", flag, "mine")
+    assert Path("mine").read_text() == "mine"
+
+
+def test_a_module_beside_the_assignment_counts(asked):
+    write("ann.py")
+    write("task/helps.py", "K = 2")
+    head = "from helps import K\nfrom tinygrad_np.automark.assignments import function\n"
+    write("task/week.py", f"{head}@function(x=lambda rng: rng.normal(size=3))\ndef f(x): return K * x\n")
+    words = ["ann.py", "--json", "r.json", "--assignment", "task/week.py"]
+    typed(*words)
+    typed(*words)
+    write("task/helps.py", "K = 3")
+    typed(*words)
+    assert asked == ["ann.py", "ann.py"]
 
 
 def test_results_move_with_their_submissions(asked, monkeypatch):
@@ -336,7 +379,7 @@ def test_who_ends_it_finds_nothing_left_behind(name, tmp_path):
         process.send_signal(getattr(signal, name))
         _, said = process.communicate()
     assert process.returncode == 130
-    assert "mark: 0 of 1 submissions are marked; with --json FILE the others could be gone on with\n" in said
+    assert "mark: 0 of 1 submissions are marked; with --json FILE it could be gone on with\n" in said
     assert list(Path("temporary").iterdir()) == []
 
 

@@ -18,8 +18,8 @@ reference; its arguments are drawn by callables of a `numpy.random.Generator`::
         return 2 * x * grad_output
 
 A file that says ``COURSE = False`` asks for its own functions alone, not for the course's beside them. It may import
-modules that lie beside it. When it is read, each reference is tried on inputs that are drawn, and a declared gradient
-is held against differences of its function.
+modules that lie beside it, at its top. When it is read, each reference is tried on inputs that are drawn, and a
+declared gradient is held against differences of its function.
 """
 
 from __future__ import annotations
@@ -187,10 +187,12 @@ def tasks_of(path: Path | None = None) -> dict[str, Task]:
     try:
         with _beside(path.parent.resolve()):
             exec(compile(path.read_bytes(), str(path), "exec", dont_inherit=True), namespace)
-            declared = _declared(namespace)
+            declared, imported = _declared(namespace), _modules_in(path.parent.resolve())
             for tried in declared:
                 with np.errstate(all="ignore"):
                     _check(tried)
+                if late := _modules_in(path.parent.resolve()) - imported:
+                    raise ArgumentError(f"expected {', '.join(late)} to be imported at the top of the file")
     except OSError:
         raise
     except (Exception, SystemExit) as error:
@@ -215,16 +217,19 @@ def tasks_of(path: Path | None = None) -> dict[str, Task]:
 @contextmanager
 def _beside(folder: Path) -> Iterator[None]:
     """Let modules of a folder be imported, and forget them again: a submission's of the same name are others."""
-    path, modules = sys.path.copy(), set(sys.modules)
+    path, modules = sys.path.copy(), _modules_in(folder)
     sys.path.insert(0, str(folder))
     try:
         yield
     finally:
         sys.path[:] = path
-        for name in set(sys.modules) - modules:
-            file = getattr(sys.modules[name], "__file__", None)
-            if file and Path(file).parent == folder:
-                del sys.modules[name]
+        for name in _modules_in(folder) - modules:
+            del sys.modules[name]
+
+
+def _modules_in(folder: Path) -> set[str]:
+    files = {name: getattr(module, "__file__", None) for name, module in sys.modules.items()}
+    return {name for name, file in files.items() if file and Path(file).parent == folder}
 
 
 def _declared(namespace: dict[str, Any]) -> list[Task]:

@@ -143,10 +143,12 @@ def _mark(given: argparse.Namespace) -> None:
     sys.stderr.write(f"mark: seed {seed}\n")
 
     def save() -> None:
-        """These submissions in their order, then those of other runs."""
+        """These submissions in their order, then those of other runs, which may have been added meanwhile."""
         if given.json is not None:
-            order = dict.fromkeys([*(s.file for s in submissions), *kept])
-            running.write(given.json, seed, names, [kept[file] for file in order if file in kept])
+            now = running.read(given.json)[1] if given.json.exists() else {}
+            now |= {file: kept[file] for file in done}
+            order = dict.fromkeys([*(s.file for s in submissions), *now])
+            running.write(given.json, seed, names, [now[file] for file in order if file in now])
 
     try:
         with (
@@ -158,13 +160,14 @@ def _mark(given: argparse.Namespace) -> None:
                 done.add(one.file)
                 save()
     except KeyboardInterrupt:
-        again = "the same command without --again" if given.again else "the same command"
-        how = f"{again} goes on with the others" if given.json else "with --json FILE the others could be gone on with"
+        how = "the same command goes on with the others" if given.json else "with --json FILE it could be gone on with"
+        how = "of the others the earlier results are kept" if given.json and given.again else how
         sys.stderr.write(f"mark: {len(done)} of {len(submissions)} submissions are marked; {how}\n")
         raise
     save()
     marked = [kept[s.file] for s in submissions]
     if given.out is not None:
+        _check_replaceable(given.out, given.json)  # again: marking takes its time
         with replacing(given.out) as part:
             part.write_text(report.html(marked, names, seed, options=_options(given)), encoding="utf-8")
     sys.stdout.write(_summary(marked, seed) + "\n")

@@ -221,8 +221,9 @@ def key_of(submission: Submission, settings: Settings) -> str:
     True
     """
     read = hashlib.sha256(_marker())
-    for path in (*_modules(submission.path.resolve()), *filter(None, [settings.assignment])):
-        read.update(hashlib.sha256(_content(path)).digest())
+    for path in filter(None, (submission.path, settings.assignment)):
+        for module in _modules(path.resolve()):
+            read.update(hashlib.sha256(_content(module)).digest())
     read.update(repr((settings.seed, float(settings.seconds), settings.memory, settings.run_all)).encode())
     return read.hexdigest()
 
@@ -554,7 +555,7 @@ def read(path: Path) -> tuple[int, dict[str, Marked]]:
         content = json.loads(path.read_bytes())
         if content["what"] != _WHAT:
             raise ValueError(f"it is of {content['what']!r}")
-        if not isinstance(content["seed"], int) or content["seed"] < 0:
+        if type(content["seed"]) is not int or content["seed"] < 0:
             raise ValueError(f"its seed is {content['seed']!r}, not an integer of at least 0")
         marked = [_marked(one, path) for one in content["submissions"]]
         return content["seed"], {one.file: one for one in marked}
