@@ -652,9 +652,11 @@ def test_the_catalogue_has_every_kind_of_explanation():
 
 def test_the_command_checks_functions_by_name(capsys):
     assert cli.main(["verify", "softmax", "--jobs", "1"]) == 0
-    assert capsys.readouterr().out == "1 functions by 1 seeds: 0 wrong\n"
+    assert capsys.readouterr().out == "1 function by 1 seed: 0 wrong\n"
     assert cli.main(["verify", "softmix"]) == 2
-    assert "expected names of functions, as softmax, got softmix" in capsys.readouterr().err
+    assert "as softmax, got 'softmix'; do you mean softmax or " in capsys.readouterr().err
+    assert cli.main(["verify", ""]) == 2
+    assert capsys.readouterr().err.endswith("as softmax, got ''\n")
 
 
 def test_the_command_prints_the_catalogue(capsys, monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import json
 import os
 import sys
@@ -338,14 +339,20 @@ def _course(given: argparse.Namespace) -> None:
 # --- verify -----------------------------------------------------------------------------------------------------------
 
 
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}{'s' if count != 1 else ''}"
+
+
 def _verify(given: argparse.Namespace) -> int:
     from tinygrad_np.facts import known
     from tinygrad_np.verify import catalogue
 
     functions = list(known)
     names = [str(function) for function in functions]
-    if unknown := set(given.names) - set(names):
-        raise RangeError(f"verify: expected names of functions, as softmax, got {', '.join(sorted(unknown))}")
+    if unknown := sorted(set(given.names) - set(names)):
+        near = [match for name in unknown for match in difflib.get_close_matches(name, names, 2)]
+        hint = f"; do you mean {' or '.join(near)}?" if near else ""
+        raise RangeError(f"verify: expected names of functions, as softmax, got {', '.join(map(repr, unknown))}{hint}")
     seeds = given.seeds or (50 if given.catalogue else 1)
     rows: list[Any] = []
     if given.catalogue:
@@ -356,6 +363,6 @@ def _verify(given: argparse.Namespace) -> int:
     said = {names[i]: alarms for i, alarms in zip(chosen, checked, strict=True)}
     wrong = [text for alarms in said.values() for text in alarms[:1]]
     text = catalogue.table(rows) + "\n" if given.catalogue else ""
-    text += "\n\n".join([*wrong, f"{len(said)} functions by {seeds} seeds: {len(wrong)} wrong"])
+    text += "\n\n".join([*wrong, f"{_many(len(said), 'function')} by {_many(seeds, 'seed')}: {len(wrong)} wrong"])
     _say(given, {"mistakes": [row._asdict() for row in rows], "functions": said}, text, {})
     return 0 if not wrong and all(row.is_good for row in rows) else 1
