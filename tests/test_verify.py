@@ -4,6 +4,7 @@ import os
 import pickle
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -645,6 +646,16 @@ def test_the_catalogue_has_every_kind_of_explanation():
     assert kinds >= {"factor 2", "factor 1/2", "factor N", "factor 1/N", "factor -1", "factor", "transposed"}
     assert kinds >= {"broadcast not summed", "summed twice", "term missing", "term doubled", "mask", "dtype"}
     assert kinds >= {"other argument", "g ignored", "from output", "input modified"}
+
+
+def test_the_table_in_the_docs_has_every_mistake():
+    page = (Path(__file__).parents[1] / "docs" / "verify.md").read_text(encoding="utf-8")
+    table = page.partition("verify --catalogue --jobs 2\n")[2].partition("```")[0].splitlines()
+    rows = [re.split(r"  +", row.strip()) for row in table[1 : 1 + len(MISTAKES)]]
+    assert [(row[0], row[1], row[4]) for row in rows] == [(m.what, str(m.of), m.kind or "-") for m in MISTAKES]
+    assert {row[2] for row in rows} == {"50 of 50"}
+    assert {row[6] for row in rows} == {"0"}
+    assert table[-1] == f"{len(known)} functions by 50 seeds: 0 wrong"
 
 
 # --- the command ------------------------------------------------------------------------------------------------------
