@@ -172,8 +172,27 @@ ARGUED: dict[tuple[str, str, str], str] = {
     ("choice.py", "_clip", "np.clip(x, low, high) -> np.clip(low, x, high)"): (
         "It is min(max(x, low), high), and the larger of two is the larger of two."
     ),
-    ("shape.py", "_inverse", "1 -> 2"): "Of one axis there is one order.",
     ("reductions.py", "_only", "True -> False"): "That all are present is then said by an array: the long way.",
+    ("buffers.py", "add", "held.nbytes >= LARGE -> held.nbytes > LARGE"): (
+        "At exactly so many bytes one way to add up is as good as the other."
+    ),
+    (
+        "reductions.py",
+        "_centred",
+        "keep_where(x - sum(x, axis, keepdims=True) / _some(_count(x.shape, axis, present)), present) -> "
+        "x - sum(x, axis, keepdims=True) / _some(_count(x.shape, axis, present))",
+    ): "What centres again, and what comes last, leave out those that are not present, too.",
+    ("differences.py", "_unconvolve", "-1 -> -2"): _ANY_NEGATIVE,
+    ("placing.py", "_collected", "-1 -> -2"): _ANY_NEGATIVE,
+    ("reductions.py", "_pull_var", "in_dtype(x, g.dtype) -> x"): (
+        "The gradient is given back in the argument's own precision, in which it is computed then."
+    ),
+    ("statistics.py", "_ranks", "np.empty_like(order) -> order"): (
+        "NumPy copies an index that lies where it writes, and all of it is written."
+    ),
+    ("indexing.py", "_trimmed", "max -> min"): (
+        "Nothing is trimmed then, and NumPy lets the axes of one stand before those that it writes to."
+    ),
     ("statistics.py", "average", "np.asarray(equal(total, 0)) -> equal(total, 0)"): (
         "np.any takes a Tensor, too; it costs more on the way."
     ),

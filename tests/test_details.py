@@ -186,6 +186,10 @@ def test_python_numbers_are_taken():
 def test_small_unsigned_parameters_do_not_wrap_around():
     assert tg.tile(np.zeros(3), np.uint8(200)).shape == (600,)
     assert _integers(np.uint8(200))[0] * 3 == 600
+    assert tg.roll(np.arange(300), np.array([200, 99], np.uint8), (0, 0))[0] == 1
+    many, last = leaf(np.ones(300)), np.array([255, 254], np.uint8)
+    for mode in ("wrap", "clip"):
+        assert tg.grad(tg.take(many, last, mode=mode).sum(), many).numpy()[[254, 255]].tolist() == [1.0, 1.0]
     x = np.arange(4.0).reshape(2, 2)
     for k in (1, 3):
         t = leaf(x)
@@ -240,6 +244,16 @@ def test_an_index_that_is_changed_later_changes_no_gradient(f):
     expected = tg.grad(f(x, np.array([0, 1])).sum(), x).numpy()
     out = f(x, i).sum()
     i.data = np.array([2, 2])
+    np.testing.assert_array_equal(tg.grad(out, x).numpy(), expected)
+
+
+@pytest.mark.parametrize("write", [tg.add_at, tg.set_at, tg.getitem])
+def test_a_tensor_in_an_index_of_several_may_change_later(write):
+    x, i = leaf(np.arange(6.0).reshape(3, 2)), tg.tensor([0, 2])
+    value = () if write is tg.getitem else (x[:2, 1] * 2,)
+    expected = tg.grad(write(x * x, (np.array([0, 2]), 1), *value).sum(), x).numpy()
+    out = write(x * x, (i, 1), *value).sum()
+    i.data = np.array([1, 1])
     np.testing.assert_array_equal(tg.grad(out, x).numpy(), expected)
 
 
@@ -602,7 +616,7 @@ def test_a_kind_and_stable_exclude_each_other(f):
 @pytest.mark.parametrize("index", [(slice(None), 5), (..., 5), (None, 0, [0, 5])], ids=str)
 def test_a_number_out_of_range_beside_slices_is_one_of_the_index(index):
     with pytest.raises(IndexRangeError, match=r"^getitem: index 5 is out of bounds for axis 1"):
-        leaf(np.ones((3, 2)))[index]
+        tg.getitem(leaf(np.ones((3, 2))), index)
 
 
 def test_losses_of_very_many_are_means_too():
@@ -619,7 +633,11 @@ def test_scores_of_integers_are_scores():
 
 def test_a_mask_beside_too_many_numbers_is_an_index_out_of_range():
     with pytest.raises(IndexRangeError, match=r"^getitem: too many indices"):
-        leaf(np.ones(3))[np.array([True, False, True]), 0]
+        tg.getitem(leaf(np.ones(3)), (np.array([True, False, True]), 0))
+    with pytest.raises(IndexRangeError, match=r"^getitem: too many indices"):
+        tg.getitem(leaf(np.ones(3)), (np.ones((1, 3), int), 0))
+    with pytest.raises(DtypeError, match=r"^getitem: "):
+        tg.getitem(leaf(np.ones((3, 2))), (0, 1.5))
 
 
 def test_entries_are_added_wherever_an_array_lies():
@@ -640,3 +658,30 @@ def test_powers_of_what_does_not_broadcast_are_refused_for_that():
 def test_ragged_lists_are_refused(op):
     with pytest.raises(ShapeError, match=f"^{op}: expected numbers in a regular grid"):
         getattr(tg, op)([[1.0], [1.0, 2.0]])
+
+
+def test_what_is_inserted_takes_the_dtype_of_what_is_there():
+    assert tg.insert(np.array([1, 2]), 1, 2.75).tolist() == [1, 2, 2]
+    assert tg.insert(np.array([1, 2]), 1, 2.75).dtype == int
+
+
+def test_a_number_is_summed_to_itself():
+    assert tg.sum_to(2.0, ()) == 2.0
+
+
+def test_a_bias_of_an_axis_that_is_as_long_as_the_last():
+    x, b = leaf(np.zeros((2, 3, 3))), leaf([1.0, 2.0, 3.0])
+    out = tg.add_bias(x, b, axis=-2)
+    np.testing.assert_array_equal(out.numpy()[0], [[1.0] * 3, [2.0] * 3, [3.0] * 3])
+
+
+def test_the_mean_of_nothing_has_an_empty_gradient_without_a_warning():
+    x = leaf(np.ones((2, 0)))
+    with np.errstate(all="ignore"), warnings.catch_warnings(action="ignore"):
+        out = tg.mean(x, 1)
+    assert tg.grad(out, x, seed=np.ones(2)).shape == (2, 0)
+
+
+def test_powers_of_the_number_zero_rest():
+    y = leaf([2.0, 0.5])
+    assert tg.grad(tg.power(0.0, y), y, seed=np.ones(2)).numpy().tolist() == [0.0, 0.0]

@@ -114,9 +114,11 @@ def kept(value: Any) -> Any:
 
 
 def frozen(value: Any) -> Any:
-    """A static parameter with copies of the lists and dicts in it, which their owner may change later."""
+    """A static parameter with copies of the lists, dicts and Tensors in it, which their owner may change later."""
     if type(value) in (list, tuple):
         return type(value)(map(frozen, value))
+    if isinstance(value, Value):
+        return value._array.copy()
     return {key: frozen(v) for key, v in value.items()} if type(value) is dict else value
 
 

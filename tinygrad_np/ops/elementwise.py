@@ -589,7 +589,7 @@ def float_power(x: Any, y: Any) -> Any:
     """
     x, y = operand("float_power", x), operand("float_power", y)
     dtype = np.result_type(x.dtype, y.dtype, np.float64)
-    return power(in_dtype(x, dtype), in_dtype(y, dtype))
+    return power(in_dtype(x, dtype), y)
 
 
 @primitive

@@ -250,7 +250,7 @@ def _inverse(axes: Axes | None) -> Any:
     if axes is None:
         return None
     order = np.atleast_1d(axes)  # NumPy lets the one axis of a vector stand without brackets
-    return np.argsort(order % max(len(order), 1)).tolist()
+    return np.argsort(order % len(order)).tolist()
 
 
 transpose.def_vjp(x=lambda g, axes: transpose(g, _inverse(axes)))
