@@ -173,6 +173,18 @@ ARGUED: dict[tuple[str, str, str], str] = {
         "It is min(max(x, low), high), and the larger of two is the larger of two."
     ),
     ("reductions.py", "_only", "True -> False"): "That all are present is then said by an array: the long way.",
+    ("shape.py", "_inverse", "np.argsort(order % len(order)).tolist() -> np.argsort(order % len(order))"): (
+        "NumPy takes the axes as an array, too."
+    ),
+    ("statistics.py", "_pull_quantile", "np.asarray(_ranks(rows)) -> _ranks(rows)"): (
+        "NumPy's functions take a Tensor of places, too; it costs more on the way."
+    ),
+    ("shape.py", "roll", "np.asarray(shift).tolist() -> np.asarray(shift)"): (
+        "Newer NumPys make whole numbers of them first; older ones do not."
+    ),
+    ("indexing.py", "constant", "constant(part) -> part"): (
+        "What is kept of an index has copies of its Tensors, and NumPy reads those that it is given."
+    ),
     ("buffers.py", "add", "held.nbytes >= LARGE -> held.nbytes > LARGE"): (
         "At exactly so many bytes one way to add up is as good as the other."
     ),
