@@ -55,6 +55,8 @@ def test_generated_cases_are_of_every_kind():
     shapes = [args[0].shape for _, args in cases]
     assert {kind for kind, _ in cases} == {"example", "any", "zeros", "ties", *WHOLE}
     assert (1, 1) in shapes
+    assert any(rows == 1 < columns for rows, columns in shapes)
+    assert any(columns == 1 < rows for rows, columns in shapes)
     assert max(map(max, shapes)) > 6
     assert any(args[0].dtype.kind == "i" for _, args in cases)
     assert repr(list(task.cases(5))) == repr(list(task.cases(5))) != repr(list(task.cases(6)))
@@ -437,7 +439,7 @@ def test_progress_is_recorded_and_never_taken_back(capsys):
     assert not am.test_student_function("s1", wrong, ["x_input"]).passed
     assert "| relu_forward             | attempted      |" in table("s1", capsys)
     assert am.test_student_function("s1", relu_forward, ["x_input"]).passed
-    assert "relu_forward: passed (39 cases)\n" in capsys.readouterr().out
+    assert "relu_forward: passed (41 cases)\n" in capsys.readouterr().out
     am.test_student_function("s1", wrong, ["x_input"])
     assert "| relu_forward             | completed      |" in table("s1", capsys)
     assert "completed" not in table("s2", capsys)
@@ -598,7 +600,7 @@ def test_the_courses_imports_work_in_a_folder_that_is_set_up(tmp_path):
     out = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=tmp_path / "week1"
     ).stdout
-    marked = "relu_forward: passed (39 cases)\n"
+    marked = "relu_forward: passed (41 cases)\n"
     assert f"{marked}not recorded: this relu_forward is tinygrad_np's own; write one of yours\n3\n{marked}" in out
     assert {path.name for path in (tmp_path / "week1").glob("*.sqlite")} == {"automark.sqlite", "other.sqlite"}
 

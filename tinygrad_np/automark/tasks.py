@@ -28,14 +28,25 @@ class Inputs:
         Of numbers: "any" (from -10 to 10), "zeros" (half of them), "ties" (few different ones), or one of `WHOLE`.
     sides
         The smallest and the largest side of an array.
+    first
+        The first sides to be asked for.
     """
 
-    def __init__(self, rng: np.random.Generator, kind: str = "any", sides: tuple[int, int] = (1, 6)) -> None:
+    def __init__(
+        self,
+        rng: np.random.Generator,
+        kind: str = "any",
+        sides: tuple[int, int] = (1, 6),
+        first: tuple[int, ...] = (),
+    ) -> None:
         self.rng, self.kind, self.sides = rng, kind, sides
+        self._first = list(first)
         self._whole = chain(repeat(True, WHOLE[kind] or sys.maxsize) if kind in WHOLE else [], repeat(False))
 
     def side(self, most: int = 100) -> int:
         """The length of an axis."""
+        if self._first:
+            return min(self._first.pop(0), most)
         low, high = self.sides
         return int(self.rng.integers(min(low, most), min(high, most), endpoint=True))
 
@@ -124,6 +135,8 @@ class Task:
         ):
             for _ in range(2):
                 yield kind, self.draw(Inputs(fixed, kind, sides))
+        for first in ((1,), (4, 1)):  # one row, one column
+            yield "any", self.draw(Inputs(fixed, "any", (2, 5), first))
         hidden = np.random.default_rng(seed)
         for number in range(24):
             kind = ("any", "any", "integers first", "zeros", "ties", "integers")[number % 6]
