@@ -99,7 +99,7 @@ class Marking:
         self.current: tuple[Any, ...] = ()
         self.right: list[tuple[Any, ...]] = []  # arguments
         self.wrong: list[Wrong] = []
-        self.why = ""  # once it is known
+        self.kind, self.why = "", ""  # once all cases have been looked into
         self.running = ""  # another function of the author's
 
     def run(self) -> tuple[str, str]:
@@ -121,14 +121,14 @@ class Marking:
         """What to say when time has run out."""
         if self.wrong:
             of = f"your own {self.running}" if self.running else "it"
-            last = "" if self.why else f"after {seconds:g} seconds {of} was stopped"
-            return self._told(_smallest_of(self.wrong), self.why, last), self.wrong[0].kind
+            last = "" if self.kind else f"after {seconds:g} seconds {of} was stopped"
+            return self._told(_smallest_of(self.wrong), self.why, last), self.kind or self.wrong[0].kind
         if time.perf_counter() - self.began < seconds / 2:
             return f"  {self.count} calls took more than {seconds:g} seconds: each is to take far less", "time limit"
         text = (
             f"it had not returned after {seconds:g} seconds: does a loop in it ever end?{self._line(error.__cause__)}"
         )
-        return self._told(Wrong(self.current, "any", "time limit", text, printed=self.printed.text), ""), "time limit"
+        return self._told(Wrong(self.current, "any", "time limit", text, printed=self.printed.text)), "time limit"
 
     def _checked(self, check: Callable[..., str | None]) -> tuple[str, str]:
         def observed(*arguments: Any) -> Array:
@@ -198,12 +198,13 @@ class Marking:
 
     def explained(self) -> tuple[str, str]:
         """The smallest failing case and, if one explanation fits all that fail, why."""
-        kind = self.wrong[0].kind
+        kind, why = self.wrong[0].kind, ""
         if kind in ("value", "shape"):
-            kind, self.why = self._why()
+            kind, why = self._why()
         elif kind == "exception" and all(w.special in WHOLE for w in self.wrong):
-            self.why = "with arrays of floats alone it does not end like this: is an array of integers written into?"
-        return self._told(self._smaller(_smallest_of(self.wrong)), self.why), kind
+            why = "with arrays of floats alone it does not end like this: is an array of integers written into?"
+        self.kind, self.why = kind, why
+        return self._told(self._smaller(_smallest_of(self.wrong)), why), kind
 
     def _why(self) -> tuple[str, str]:
         failing = [w for w in self.wrong if w.kind in ("value", "shape")]
